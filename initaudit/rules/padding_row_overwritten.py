@@ -19,8 +19,8 @@ TABLE = re.compile(r"((?:\w+\.)*\w+)\.weight\b")
 class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     """
     ## What it does
-    Reports an initializer that overwrites the whole table of an `nn.Embedding` with a `padding_idx` and does not reset
-    the padding row to zero. It also reports code that zeroes `weight[padding_idx]` without checking that `padding_idx`
+    Reports an initializer, or a tensor of random values in its place, that overwrites the whole table of an `nn.Embedding`
+    with a `padding_idx` where nothing resets the padding row to zero. It also reports code that zeroes `weight[padding_idx]` without checking that `padding_idx`
     is not None.
 
     ## Why is this bad?
@@ -65,6 +65,21 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
     observers = BOTH
     subject = EmbeddingWrite
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Bag(nn.Module):
+                def __init__(self, n, d):
+                    super().__init__()
+                    self.words = nn.Embedding(n, d, padding_idx=0)
+                    self.words.weight = nn.Parameter(torch.randn(n, d) * 0.1)
+
+                def forward(self, x):
+                    return self.words(x).sum(1)
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -150,14 +165,16 @@ class PaddingRowOverwritten(Rule[EmbeddingWrite]):
             import torch
             from torch import nn
 
+            VECTORS = torch.randn(100, 16)
+
             class Pretrained(nn.Module):
                 def __init__(self):
                     super().__init__()
                     self.bag = nn.EmbeddingBag(100, 16, padding_idx=0)
                     nn.init.normal_(self.bag.weight)
                     self.vectors = nn.Embedding(100, 16, padding_idx=0)
-                    self.vectors.weight.data.copy_(torch.randn(100, 16))
-                    self.given = nn.Embedding.from_pretrained(torch.randn(100, 16), padding_idx=0)
+                    self.vectors.weight.data.copy_(VECTORS)
+                    self.given = nn.Embedding.from_pretrained(VECTORS, padding_idx=0)
             """,
             target="Pretrained",
         ),

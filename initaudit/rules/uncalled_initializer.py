@@ -62,6 +62,7 @@ class UncalledInitializer(Rule[BareReference]):
                     self.out = nn.Linear(n, n)
                     partial(nn.init.normal_, self.out.weight, std=0.02)
             """,
+            advice=True,
         ),
         Example(
             source="""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.programs.constructor import construct, coverage, registered, unreadable_base
 from initaudit.analyzer.programs.methods import forgotten_initializers
@@ -37,8 +39,7 @@ def bare_references(context: Context) -> Iterator[BareReference]:
 
 
 def _bare_reference(context: Context, expression: ast.expr) -> BareReference | None:
-    """An initializer that a statement names and does not call: by itself, or in a ``map`` that nothing goes through,
-    or in a ``partial``."""
+    """An initializer that a statement names and does not call, also in a ``partial`` or a ``map`` that is dropped."""
     match expression:
         case ast.Call(func=ast.Name(id="map"), args=[called, _]) | ast.GeneratorExp(elt=ast.Call(func=called)):
             of_torch = (context.canonical(called) or "").startswith(torch_api.INIT)
@@ -46,7 +47,8 @@ def _bare_reference(context: Context, expression: ast.expr) -> BareReference | N
             what = "map" if isinstance(expression, ast.Call) else "generator"
             return _reference(context, called, False, within=what) if initializes_each else None
         case ast.Call(func=maker, args=[called, *_]) if context.canonical(maker) == "functools.partial":
-            return _bare_reference(context, called)
+            found = _bare_reference(context, called)
+            return structs.replace(found, callable_without_arguments=False) if found is not None else None
     if not isinstance(expression, ast.Attribute | ast.Name):
         return None
     name = context.canonical(expression)

@@ -27,8 +27,8 @@ from initaudit.analyzer.source.snippets import (
     nodes,
     parameters,
 )
-from initaudit.analyzer.syntax.context import File
-from initaudit.analyzer.syntax.draws import DRAWN, draws, tensor_of
+from initaudit.analyzer.syntax.context import Context, File
+from initaudit.analyzer.syntax.draws import DRAWN, REPLACED, Draw, draws, replacements, tensor_of
 from initaudit.analyzer.syntax.made_layers import Made, MadeLayers
 from initaudit.analyzer.syntax.scopes import holding, scopes_holding
 from initaudit.analyzer.syntax.structure import constructed
@@ -45,11 +45,12 @@ MAX_FILES = 40
 
 
 @reads(EmbeddingWrite, scope=File, words=("normal_( uniform_( orthogonal_(", "Embedding("))
+@reads(EmbeddingWrite, scope=File, words=("weight", "randn( rand( normal(", "Embedding("))
 @reads(EmbeddingWrite, scope=File, words=("weight", SETS, "Embedding("))
 def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     """Draws that reach the padding row of an embedding, and zeroes for a row that may be the whole table."""
     reader = MadeLayers(file.project, file.module, "Embedding")
-    if not (holding(file.module, ROW) or holding(file.module, DRAWN)):
+    if not any(holding(file.module, each) for each in (ROW, DRAWN, REPLACED)):
         return
     for context in reader.functions(ROW):
         yield from _zeroed_tables(reader, context.definition, context.snippet)
@@ -57,23 +58,32 @@ def embedding_writes(file: File) -> Iterator[EmbeddingWrite]:
     if not padded:
         return
     for context in reader.functions(DRAWN):
-        scope, snippet = context.definition, context.snippet
-        yield from _drawn_with_all(reader, scope, snippet, padded)
-        visible = {made.name: made for made in reader.made if made.visible_in(scope)}
-        visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
-        for draw in draws(context):
-            layers = (visible[draw.owner].layer,) if draw.owner in visible else draw.layers
-            if draw.parameter != "weight" or EMBEDDING not in layers:
-                continue
-            reached = [made for made in [visible[draw.owner]] if made in padded] if draw.owner in visible else padded
-            if reached and not _takes_care(reader, scope, snippet, draw.owner):
-                yield EmbeddingWrite(
-                    observer=Observer.ANALYZER,
-                    place=snippet.place(draw.node),
-                    source=snippet.source(draw.node),
-                    embedding=reached[0].snippet.place(reached[0].call),
-                    needed=_needed(reader, reached),
-                )
+        yield from _drawn_with_all(reader, context.definition, context.snippet, padded)
+        yield from _drawn(reader, context, draws(context), padded)
+    for context in reader.functions(REPLACED):
+        yield from _drawn(reader, context, replacements(context), padded)
+
+
+def _drawn(
+    reader: MadeLayers, context: Context, drawn: Iterator[Draw], padded: Sequence[Made]
+) -> Iterator[EmbeddingWrite]:
+    """Draws that reach the padding row of an embedding."""
+    scope, snippet = context.definition, context.snippet
+    visible = {made.name: made for made in reader.made if made.visible_in(scope)}
+    visible |= _reached_by_name(snippet, [made for made in reader.made if made.layer == EMBEDDING], padded)
+    for draw in drawn:
+        layers = (visible[draw.owner].layer,) if draw.owner in visible else draw.layers
+        if draw.parameter != "weight" or EMBEDDING not in layers:
+            continue
+        reached = [made for made in [visible[draw.owner]] if made in padded] if draw.owner in visible else padded
+        if reached and not _takes_care(reader, scope, snippet, draw.owner):
+            yield EmbeddingWrite(
+                observer=Observer.ANALYZER,
+                place=snippet.place(draw.node),
+                source=snippet.source(draw.node),
+                embedding=reached[0].snippet.place(reached[0].call),
+                needed=_zeroed_column(snippet, draw.owner) or _needed(reader, reached),
+            )
 
 
 def _drawn_with_all(
@@ -260,9 +270,26 @@ def _is_about_rows(node: ast.AST, owner: str) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr == "padding_idx" and _is(dotted(node.value), owner)
     table = tensor_of(node.value) if isinstance(node, ast.Subscript) else None
-    if not isinstance(node, ast.Subscript) or table is None or table[1] != "weight":
+    if not isinstance(node, ast.Subscript) or table is None or table[1] != "weight" or _is_of_columns(node.slice):
         return False
     return _is(table[0], owner) or any("pad" in name for name in usage([node.slice]).names)
+
+
+def _is_of_columns(index: ast.expr) -> bool:
+    """Whether an index is of all rows: ``[:, padding_idx]``."""
+    match index:
+        case ast.Tuple(elts=[ast.Slice(lower=None, upper=None), *_]):
+            return True
+    return False
+
+
+def _zeroed_column(snippet: Snippet, owner: str) -> Place | None:
+    """Where a column of a table is zeroed that has a padding row: the row was meant."""
+    for node in snippet.nodes:
+        row = _zeroed_row(node)
+        if row is not None and _is_of_columns(row.slice) and tensor_of(row.value) == (owner, "weight"):
+            return snippet.place(node)
+    return None
 
 
 def _is(name: str, owner: str) -> bool:

@@ -27,7 +27,7 @@ from initaudit.analyzer.syntax.filling import zeroes_its_argument
 from initaudit.analyzer.syntax.loads import trained_parts
 from initaudit.analyzer.syntax.scopes import scopes_holding
 from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constructed
-from initaudit.analyzer.syntax.walks import Walk, applied, walked, writes, written
+from initaudit.analyzer.syntax.walks import Walk, is_container, model_walked, walked, walks_over, writes, written
 from initaudit.analyzer.torch_api import DRAWS
 from initaudit.finding import Observer
 from initaudit.subjects.order import Overwritten
@@ -88,35 +88,63 @@ def overwritten(context: Context) -> Iterator[Overwritten]:
                 yield from again.of(made, made.function.body, structure)
 
 
-@reads(Overwritten, scope=Context, words="apply(")
+@reads(Overwritten, scope=Context, words="apply( modules( parameters(")
 def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
-    """What a class of the file initializes on purpose, and code that builds an object of it draws anew by ``apply``.
+    """What a class of the file initializes on purpose, and code that builds an object of it draws anew.
 
     Trained models that a class loads are ``drawn_anew``.
     """
-    body = context.function.body if context.function is not None else context.snippet.body
-    built: dict[str, Defined] = {}
-    for position, statement in enumerate(body):
+    made = method(context, "__init__")
+    statements = list(_at_level(made)) if made is not None else []
+    if all(around.definition != context.definition for around, _ in statements):
+        statements = list(_at_level(context, called=False))
+    built: dict[str, list[Layer]] = {}
+    for position, (around, statement) in enumerate(statements):
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
-                found = context.resolve(made)
-                built.pop(name, None)
-                if isinstance(found, Defined) and found.definition.is_class and found.module is context.module:
-                    built[name] = found
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="apply")) as call) if (
-                name in built
-            ):
-                walk = applied(context, call)
-                if walk is None or spares(context, walk):
-                    continue
-                again = _Again(context, statement, [walk], list(body[position + 1 :]))
-                itself = Layer(built[name].qualname, name, built[name])
-                for inner in own_classes(context.project, [itself]):
-                    init = _constructor(context, inner)
-                    if init is not None and init.function is not None and not again.mentions(inner.definition.name):
-                        yield from again.of(init, init.function.body, constructed(context.project, inner))
+            case ast.Assign(targets=[ast.Name() | ast.Attribute() as target], value=value):
+                built[dotted(target)] = _layers_in(around, value)
+                continue
             case _:
                 pass
+        model = model_walked(statement)
+        here = around.definition == context.definition and built.get(model)
+        walks = walks_over(around, statement, model) if here else []
+        if not walks or any(spares(around, walk) for walk in walks):
+            continue
+        again = _Again(around, statement, walks, [each for _, each in statements[position + 1 :]])
+        for inner in own_classes(context.project, built[model]):
+            init = _constructor(context, inner)
+            if init is not None and init.function is not None and not again.mentions(inner.definition.name):
+                yield from again.of(init, init.function.body, constructed(context.project, inner))
+
+
+def _at_level(context: Context, *, called: bool = True) -> Iterator[tuple[Context, ast.stmt]]:
+    """The statements of a scope that surely run, in order, and those of the methods of the object that it calls."""
+    pending = list(context.function.body if context.function is not None else context.snippet.body)
+    while pending:
+        statement = pending.pop(0)
+        yield context, statement
+        match statement:
+            case ast.With(body=inner) | ast.If(test=ast.Compare(left=ast.Name(id="__name__")), body=inner):
+                pending[:0] = inner
+            case ast.Expr(value=ast.Call(func=function)) if called and (name := own_attribute(function)) is not None:
+                found = method(context, name)
+                if found is not None and found.function is not None:
+                    yield from _at_level(found, called=False)
+            case _:
+                pass
+
+
+def _layers_in(context: Context, made: ast.expr) -> list[Layer]:
+    """The classes of the file whose objects a call makes, also inside of the containers of torch."""
+    found = context.resolve(made.func) if isinstance(made, ast.Call) else None
+    if not isinstance(made, ast.Call) or found is None:
+        return []
+    if isinstance(found, Defined):
+        held = found.definition.is_class and found.module is context.module
+        return [Layer(found.qualname, last_name(made.func), found)] if held else []
+    parts = [each for arg in made.args for each in nodes(arg) if isinstance(each, ast.Call)]
+    return [layer for part in parts for layer in _layers_in(context, part)] if is_container(found.name) else []
 
 
 @reads(Overwritten, scope=Context, words=("'for'", "_("), named="__init__")

@@ -96,10 +96,10 @@ def _is_new(context: Context, meanings: Meanings, value: ast.expr, names: Names)
         case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in WRITES and isinstance(inner, ast.Call):
             return _is_new(context, meanings, inner, names)  # a new tensor is written
         case ast.Call(func=function, args=[ast.Call() as inner, *_]):
-            name = context.canonical(function) or ""
-            if name.startswith(torch_api.INIT):
+            by = context.canonical(function) or ""
+            if by.startswith(torch_api.INIT):
                 return _is_new(context, meanings, inner, names)
-            if name == "torch.nn.Parameter" and _is_new(context, meanings, inner, names):
+            if by == "torch.nn.Parameter" and _is_new(context, meanings, inner, names):
                 return True
     if writes_in_place(value):
         return False

@@ -16,13 +16,17 @@ from initaudit.analyzer.syntax.walks import written
 from initaudit.analyzer.torch_api import DRAWS
 
 DRAWN = groups("normal_( uniform_( orthogonal_(")
+REPLACED = groups(("weight", "randn( rand( normal("))
+RANDOM = {"torch.randn", "torch.rand", "torch.normal"}
+AROUND = {"randn", "rand", "normal", "Parameter", "sqrt", "mul", "mul_", "div", "div_", "to", "float", "size", "len"}
+"""What stands around random values without a value of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
     """Random values for all of ``owner.parameter``, where the owner ("module", "self.embed") may be of some classes."""
 
-    node: ast.Call
+    node: ast.Call | ast.Assign
     owner: str
     parameter: str
     call: str
@@ -50,6 +54,22 @@ def _drawn(meanings: Meanings, step: Step, call: ast.Call) -> Draw | None:
     owner = meanings.meaning(ast.parse(given[0], mode="eval").body, step.names)
     layers = owner.kinds if owner is not None and owner.what is What.MODULE else ()
     return Draw(call, *given, by, mean(context, by, call.args[of_init:], call.keywords), layers)
+
+
+def replacements(context: Context) -> Iterator[Draw]:
+    """Yield the tensors of random values alone that take the place of all values of a parameter."""
+    for node in context.walk():
+        match node:
+            case ast.Assign(targets=[target], value=value):
+                given = tensor_of(target)
+            case ast.Call(func=ast.Attribute(attr="copy_", value=target), args=[value]):
+                given = tensor_of(target)
+            case _:
+                continue
+        calls = [each for each in nodes(value) if isinstance(each, ast.Call)] if given is not None else []
+        made = next((each for each in calls if context.canonical(each.func) in RANDOM), None)
+        if given is not None and made is not None and all(last_name(each.func) in AROUND for each in calls):
+            yield Draw(node, *given, last_name(made.func), None, ())
 
 
 def tensor_of(node: ast.expr) -> tuple[str, str] | None:
