@@ -14,7 +14,8 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     ## What it does
     Reports a `for` loop over the parameters or modules of a model whose body has no effect: it only passes, or evaluates
     names, subscripts and comparisons and discards the result. Also reports a loop that initializes, if `return` or `break`
-    ends it in its first round.
+    ends it in its first round, and a loop over an iterator (`params = net.parameters()`, a `filter`, a generator) of which
+    an earlier statement has taken all.
 
     ## Why is this bad?
     Such a loop was meant to initialize the model. It runs without an error and does not change the model, or no more of it
@@ -54,6 +55,19 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
     observers = ANALYZER
     subject = ModelLoop
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            net = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+            params = net.parameters()
+            optimizer = torch.optim.SGD(params, lr=0.1)
+            for p in params:
+                nn.init.normal_(p, std=0.01)
+            """,
+            advice=True,
+        ),
         Example(
             source="""
             from torch import nn
@@ -195,6 +209,13 @@ class NoOpInitializationLoop(Rule[ModelLoop]):
                 f"this line ends the loop over `{subject.model}.{subject.iterates.value}()` in its first round, so that only the "
                 "first one can be initialized; move it behind the loop",
                 evidence=[Evidence(Observer.ANALYZER, "it is the last statement of the loop, without a condition")],
+            )
+        if subject.used_up is not None:
+            yield self.finding(
+                subject.place,
+                f"nothing is left of `{subject.model}`, an iterator that {subject.used_up.seen_from(subject.place)} used up: this "
+                "loop never runs; make a list of it",
+                evidence=[Evidence(Observer.ANALYZER, "an iterator gives each parameter once")],
             )
         if subject.effect:
             return
