@@ -30,7 +30,8 @@ class ModelLoop(Fact, frozen=True, kw_only=True):
     nothing in the body can change anything. ``ends`` is the ``return`` or ``break`` that ends the first round of a loop
     that initializes. ``indexed`` is where the body first subscripts the tensor as if it were a module (``p[0]``)
     without using the result. ``missed`` are the classes of layers that a loop over children initializes and that are
-    all further down, in the attributes ``missed_in``. ``used_up`` is what went through the iterator of this name before.
+    all further down, in the attributes ``missed_in``. ``used_up`` is what went through the iterator of
+    this name before.
     """
 
     observer: Observer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ from initaudit.analyzer.syntax.structure import Attribute, constructed
 from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
 from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
+
+
+TYING = re.compile(r"tie|tying|shar(?:e|ing)", re.IGNORECASE)
+"""What a condition says that decides whether weights are tied at all."""
 
 
 @reads(TiedDraw, scope=Context, words=("=weight", ".weight="), named="__init__")
@@ -61,6 +66,8 @@ class _Tie:
         drawn = [each for each in kept if isinstance(each.node, ast.Call)]
         for each in _by_name(self.context, later, self.names):
             node = each.node
+            if isinstance(node, ast.Assign) and any(map(self._is_again, in_order(later))):
+                return
             if isinstance(node, ast.Assign):
                 yield self.fact(each.context.snippet.place(node), each.name, "", each.context.snippet.source(node))
                 return
@@ -70,6 +77,10 @@ class _Tie:
                 yield self.fact(each.context.snippet.place(node), each.name, lost, by)
                 return
             drawn.append(each)
+
+    def _is_again(self, statement: ast.stmt) -> bool:
+        """Whether a statement ties the same two."""
+        return set(tie(statement) or ()) == set(self.names)
 
     def by_walk(
         self, walk: Walk, later: ast.stmt, body: Sequence[ast.stmt], structure: dict[str, Attribute]
@@ -105,11 +116,14 @@ class _Tie:
 
 
 def _by_name(context: Context, body: Sequence[ast.stmt], names: tuple[str, str], depth: int = 0) -> Iterator[_Drawn]:
-    """What a body, and the methods of the object that it calls, draw or replace of the two; what always runs only."""
+    """What a body, and the methods of the object that it calls, surely draw of the two, and what they may replace."""
     for statement in body:
         match statement:
             case ast.With(body=inner):
                 yield from _by_name(context, inner, names, depth)
+            case ast.If(test=test, body=then, orelse=otherwise) if not usage([test]).says(TYING):
+                inside = [*_by_name(context, then, names, depth), *_by_name(context, otherwise, names, depth)]
+                yield from (each for each in inside if isinstance(each.node, ast.Assign))  # the tie ends where it runs
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name))) if depth < 2:
                 called = method(context, name)
                 if called is not None and called.function is not None:
@@ -124,8 +138,8 @@ def _by_name(context: Context, body: Sequence[ast.stmt], names: tuple[str, str],
                 if of in names and context.canonical(made) == "torch.nn.Parameter" and not _keeps(statement, names):
                     yield _Drawn(str(of), context, statement)
             case ast.Assign(targets=[target], value=ast.Call(func=made)) if (of := own_attribute(target)) in names:
-                new = (context.canonical(made) or "").removeprefix("torch.nn.") in torch_api.SIZES
-                if new and not _keeps(statement, names):
+                kind = (context.canonical(made) or "").removeprefix("torch.nn.").removesuffix(".from_pretrained")
+                if kind in torch_api.SIZES and not _keeps(statement, names):
                     yield _Drawn(str(of), context, statement)
 
 
