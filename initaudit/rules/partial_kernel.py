@@ -13,7 +13,8 @@ class PartialKernelWritten(Rule[PartialKernel]):
     """
     ## What it does
     Reports an initializer that writes kernels, for example for bilinear upsampling, to index 0 of one dimension of a
-    convolution's weight only, if the convolution has several channels there and no groups.
+    convolution's weight only, if the convolution has several channels there and no groups. An identity that is written for
+    every pair of channels (`weight[:, :, 1, 1] = 1` behind zeros) is reported too.
 
     ## Why is this bad?
     The weight of a convolution without groups has one kernel for each pair of input and output. The kernels that nothing
@@ -50,6 +51,21 @@ class PartialKernelWritten(Rule[PartialKernel]):
     observers = ANALYZER
     subject = PartialKernel
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Smooth(nn.Module):
+                def __init__(self, c):
+                    super().__init__()
+                    self.conv = nn.Conv2d(c, c, 3, padding=1, bias=False)
+                    with torch.no_grad():
+                        self.conv.weight.zero_()
+                        self.conv.weight[:, :, 1, 1] = 1.0
+            """,
+            advice=True,
+        ),
         Example(
             source="""
             import torch
@@ -105,6 +121,14 @@ class PartialKernelWritten(Rule[PartialKernel]):
     )
 
     def check(self, subject: PartialKernel) -> Iterator[Finding]:
+        if subject.axis is None:
+            yield self.finding(
+                subject.place,
+                f"`{subject.source}` writes to every pair of channels, so that each output of `{subject.layer}` starts as the sum "
+                f"of all inputs, and all are the same; for an identity, write it for equal channels only (`nn.init.dirac_`)",
+                evidence=[Evidence(Observer.ANALYZER, "all other elements are zero, and the layer has no groups")],
+            )
+            return
         yield self.finding(
             subject.place,
             f"`{subject.source}` writes kernels for one index of dimension {subject.axis} only, but `{subject.layer}` has "

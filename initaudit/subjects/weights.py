@@ -212,12 +212,13 @@ class SizedScale(Fact, frozen=True, kw_only=True):
 class PartialKernel(Fact, frozen=True, kw_only=True):
     """A kernel that is written to one channel of a dense convolution's weight; the others keep their draw.
 
-    ``source`` is the assignment, ``axis`` the dimension of the weight with the one index.
+    ``source`` is the assignment, ``axis`` the dimension of the weight with the one index; None where, behind zeros, the
+    same number is written to the kernel of every pair of channels.
     """
 
     place: Place
     source: str
-    axis: int
+    axis: int | None
     layer: str
 
 

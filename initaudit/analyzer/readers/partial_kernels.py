@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import argument, dotted
+from initaudit.analyzer.source.snippets import argument, dotted, last_name
 from initaudit.analyzer.syntax.callers import Given, given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter
 from initaudit.analyzer.syntax.structure import Layer, constructed, made
+from initaudit.analyzer.syntax.walks import written
 from initaudit.subjects.weights import PartialKernel
 
 CONVOLUTION = re.compile(r"torch\.nn\.Conv(?:Transpose)?[123]d")
@@ -36,6 +37,44 @@ def partial_kernels(context: Context) -> Iterator[PartialKernel]:
                 axis=axis,
                 layer=f"nn.{layers[0].kind.removeprefix('torch.nn.')}",
             )
+
+
+@reads(PartialKernel, scope=Context, words=("]=", "zero_( zeros_("), nearby="Conv1d Conv2d Conv3d ConvTranspose")
+def kernels_of_all_pairs(context: Context) -> Iterator[PartialKernel]:
+    """Behind zeros, one number in the middle of every kernel: each output gets the sum of all inputs."""
+    zeroed = [
+        _owner(target)
+        for call in context.calls()
+        if (target := written(context, call)) is not None and last_name(call.func) in ("zero_", "zeros_")
+    ]
+    for name, stores in _stores(context).items():
+        (store, index), *others = stores
+        layers = list(_layers(context, name)) if not others and _is_of_all_pairs(index) else []
+        number = isinstance(store.value, ast.Constant) and store.value.value != 0
+        if (
+            number
+            and layers
+            and zeroed.count(name) == 1
+            and all(_is_dense(each, axis) for each in layers for axis in (0, 1))
+        ):
+            yield PartialKernel(
+                place=context.snippet.place(store),
+                source=context.snippet.source(store),
+                axis=None,
+                layer=f"nn.{layers[0].kind.removeprefix('torch.nn.')}",
+            )
+
+
+def _is_of_all_pairs(index: Sequence[ast.expr]) -> bool:
+    """``[:, :, 1, 1]``, ``[..., k // 2, k // 2]``: an element of the kernel of each pair of channels."""
+    match index:
+        case [ast.Slice(lower=None, upper=None), ast.Slice(lower=None, upper=None), *inside]:
+            pass
+        case [ast.Constant(value=value), *inside] if value is ...:
+            pass
+        case _:
+            return False
+    return bool(inside) and not any(isinstance(each, ast.Slice) for each in inside)
 
 
 def _stores(context: Context) -> dict[str, list[tuple[ast.Assign, list[ast.expr]]]]:

@@ -17,7 +17,6 @@ from initaudit.analyzer.syntax.walks import Initialized, Walk, walked, written
 from initaudit.finding import Place
 from initaudit.subjects.weights import TiedDraw
 
-
 TYING = re.compile(r"tie|tying|shar(?:e|ing)", re.IGNORECASE)
 """What a condition says that decides whether weights are tied at all."""
 
