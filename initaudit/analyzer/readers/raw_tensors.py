@@ -71,7 +71,7 @@ def raw_variables(context: Context) -> Iterator[RawTensor]:
             continue
         later = (each for each in context.named(name) if begin(each) >= begin(statement))
         uses = [(context, node) for node in later if node is not statement.targets[0]]
-        uses += _in_functions(context, name)
+        uses += _elsewhere(context, name)
         if any(not isinstance(node.ctx, ast.Load) and not _is_step(where, node) for where, node in uses):
             continue
         optimized = [node for where, node in uses if in_optimizer(where, node)]
@@ -106,12 +106,16 @@ def _is_step(context: Context, node: ast.AST) -> bool:
     return isinstance(parent, ast.AugAssign) and parent.target is node
 
 
-def _in_functions(context: Context, name: str) -> list[tuple[Context, ast.Name]]:
-    """Where functions of a file use a name of its top level."""
+def _elsewhere(context: Context, name: str) -> list[tuple[Context, ast.Name]]:
+    """Where functions of a file, and top-level code behind these, use a name of its top level."""
     found: list[tuple[Context, ast.Name]] = []
     for start, end, definition in scopes_holding(context.module, ((name,),)) if context.function is None else ():
-        snippet = context.module.quiet_snippet(start, end) if definition is not None else None
-        if snippet is None or not isinstance(snippet.body[0], FunctionNode) or name in bound_in(snippet.body[0]):
+        known = definition is not None or start > context.snippet.start
+        snippet = context.module.quiet_snippet(start, end) if known else None
+        first = snippet.body[0] if snippet is not None and definition is not None else None
+        if snippet is None or (
+            definition is not None and (not isinstance(first, FunctionNode) or name in bound_in(first))
+        ):
             continue
         where = replace(context, definition=definition, snippet=snippet)
         found += [(where, node) for node in snippet.nodes if isinstance(node, ast.Name) and node.id == name]

@@ -18,6 +18,8 @@ COMPUTES = OUT_OF_PLACE | {"sum", "mean", "std", "var", "norm", "matmul", "mm", 
 """Methods of a tensor that compute a new one, or a number, with its values."""
 
 
+UPDATES = {"mul_", "div_", "add_", "sub_", "lerp_"}
+"""Methods that compute new values in place, with those that are there."""
 COMPUTES_WITH = {"mm", "matmul", "mul", "add", "bmm", "addmm", "dot"}
 """Those whose argument is a tensor too."""
 
@@ -68,7 +70,9 @@ def is_read(context: Context, node: ast.AST) -> bool:
             return _only_reads(context, parent)
         case ast.Attribute(attr=name):
             called = context.snippet.parents.get(parent)
-            return name in COMPUTES and isinstance(called, ast.Call) and called.func is parent
+            of_call = isinstance(called, ast.Call) and called.func is parent
+            updates = name in UPDATES and isinstance(called, ast.Call) and not any(map(_is_zero, called.args))
+            return of_call and (name in COMPUTES or updates)
     return False
 
 
