@@ -14,7 +14,8 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     ## What it does
     Reports an initializer that writes a constant, although the constructor of the class takes an argument for the value
     (`init_values`, `init_std`, `init_gain`) that has no other effect: it is multiplied into memory that is then overwritten,
-    or stored under a name that nothing reads. It also reports a function that never reads the `gain` it is given.
+    or stored under a name that nothing reads. It also reports a function that never reads the `gain` it is given, and a
+    class whose constructor never reads what asks for zeros (`zero_init_residual=True`) or step sizes (`dt_min`, `dt_max`).
 
     ## Why is this bad?
     The parameter gets the constant whatever the argument is. A layer scale that should start at 1e-5 starts at 1.
@@ -59,6 +60,21 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
     observers = ANALYZER
     subject = IgnoredArgument
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Block(nn.Module):
+                def __init__(self, n, zero_init=True):
+                    super().__init__()
+                    self.fc = nn.Linear(n, n)
+                    self.out = nn.Linear(n, n)
+
+                def forward(self, x):
+                    return x + self.out(self.fc(x).relu())
+            """,
+            advice=True,
+        ),
         Example(
             source="""
             import torch
@@ -154,6 +170,8 @@ class IgnoredInitArgument(Rule[IgnoredArgument]):
 
     def check(self, subject: IgnoredArgument) -> Iterator[Finding]:
         message = f"`{subject.written}` does not depend on the argument `{subject.argument}`, which has no effect"
+        if not subject.written:
+            message = f"`{subject.argument}` has no effect: nothing reads it, and no parameter starts accordingly"
         if subject.chooses:
             message = f"`{subject.written}` overwrites what the constructor chose for `{subject.parameter}` according to `{subject.argument}`"
         yield self.finding(

@@ -68,8 +68,9 @@ class DeprecatedCall(Fact, frozen=True, kw_only=True):
 class IgnoredArgument(Fact, frozen=True, kw_only=True):
     """A call that writes a constant where class ``model`` takes an ``argument`` for it, which nothing else reads.
 
-    ``written`` is the source of the call, ``parameter`` what it writes, where that is an attribute of the object.
-    ``chooses`` says that the argument chooses by its text what the parameter is made of.
+    ``written`` is the source of the call, or empty where none heeds the argument, ``parameter`` what it writes, where
+    that is an attribute of the object. ``chooses`` says that the argument chooses by its text what the parameter is
+    made of.
     """
 
     place: Place

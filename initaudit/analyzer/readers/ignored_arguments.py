@@ -298,6 +298,37 @@ def _own_reads(function: ast.AST) -> Iterator[str]:
             yield name
 
 
+UNREAD = re.compile(r"^(?:\w+_)?(?:zero_?init|init_zeros?)(?:_\w+)?$|^dt_(?:min|max)$")
+"""Names of arguments that ask for zeros, or say between which values step sizes start."""
+ZEROS = re.compile(r"zeros?(?!_?init)|^constant_$|^fill_$")
+
+
+@reads(IgnoredArgument, scope=Context, words="zero_init zeroinit init_zero dt_min dt_max", named="__init__")
+def unread_requests(context: Context) -> Iterator[IgnoredArgument]:
+    """``zero_init_residual=True`` of a constructor that never reads it, in a class that writes no zeros."""
+    function, cls = context.function, context.cls
+    if function is None or cls is None or function.name != "__init__" or not _is_plain(context):
+        return
+    usual, used = defaults(function.args), cls.module.usage(cls.definition)
+    for param in parameters(function):
+        default, zeros = usual.get(param.arg), not param.arg.startswith("dt_")
+        asked = isinstance(default, ast.Constant) and (
+            default.value is True or (not zeros and default.value is not None)
+        )
+        writes_zeros = any(ZEROS.search(name) for name in used.names - {param.arg})
+        if not asked or not UNREAD.match(param.arg) or (zeros and writes_zeros):
+            continue
+        if not any(isinstance(node, ast.Name) and node.id in (param.arg, "locals") for node in context.walk()):
+            yield IgnoredArgument(
+                place=context.snippet.place(param),
+                model=cls.qualname,
+                parameter=None,
+                argument=param.arg,
+                written="",
+            )
+            return
+
+
 SPREADS = {"gain", "std", "scale", "val", "value", "sigma", "init_std", "init_scale", "bias_const", "bias_value"}
 """Arguments of a function that initializes a layer which say with which number."""
 
