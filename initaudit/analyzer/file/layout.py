@@ -17,6 +17,8 @@ WORKED_IN = ("setup.cfg", "requirements.txt", "environment.yml", "README.md", "R
 """What lies there in one that was copied without the files of its version control."""
 BESIDE = f"{os.sep}*.py"
 """What stands behind a folder for the scripts and notebooks that lie in it."""
+INSTALLED = f"{os.sep}*.dist-info"
+"""What stands behind a folder for the lists of packages that were installed or unpacked in it."""
 MAX_LOOSE = 5
 """How many folders without an ``__init__.py`` may lie within one another in a package."""
 
@@ -135,10 +137,11 @@ def signs(folder: str, root: str) -> Iterator[str]:
 def what_is_at(path: str) -> int:
     """Return 1 for a file, 2 for a folder, and 0 for nothing: what an import could find.
 
-    At ``BESIDE`` of a folder is what its files of Python are called, as a sum.
+    At ``BESIDE`` of a folder is what its files of Python are called, as a sum; at ``INSTALLED`` of one, its lists.
     """
-    if path.endswith(BESIDE):
-        return zlib.crc32("\n".join(programs_in(path.removesuffix(BESIDE))).encode(errors="surrogateescape"))
+    for end, names in ((BESIDE, programs_in), (INSTALLED, installed_in)):
+        if path.endswith(end):
+            return zlib.crc32("\n".join(names(path.removesuffix(end))).encode(errors="surrogateescape"))
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 (called for every name that was looked for)
     except (OSError, ValueError):
@@ -163,6 +166,15 @@ def programs_in(folder: str) -> list[str]:
         return sorted(name for name in os.listdir(folder) if name.endswith((".py", ".ipynb")))  # noqa: PTH208
     except OSError:
         return []
+
+
+def installed_in(folder: str) -> list[str]:
+    """The lists of files of the packages that were installed or unpacked in a folder."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".dist-info"))  # noqa: PTH208
+    except OSError:
+        return []
+    return [f"{folder}{os.sep}{name}{os.sep}RECORD" for name in names]
 
 
 def work_signs(package: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from initaudit.analyzer.file.collected import is_test
+from initaudit.analyzer.file.layout import INSTALLED, installed_in, what_is_at
 from initaudit.analyzer.file.module import Module
 from initaudit.analyzer.file.outline import Definition
 from initaudit.analyzer.file.reading import Search
@@ -33,8 +34,6 @@ DISTRIBUTED = {
     "pyproject.toml": re.compile(r"^\s*\[\s*(?:project|tool\s*\.\s*poetry)\s*\]", re.MULTILINE),
 }
 """Files, beside ``setup.py``, of a project that is made for others to install, and the table that stands in them."""
-RECORD = "RECORD"
-"""The list of files of an installed distribution."""
 STATES = (
     "state_dict", "load_state_dict", "save_state", "load_state", "save_pretrained", "from_pretrained",
     "save_checkpoint", "load_checkpoint", "load_from_checkpoint", "Trainer",
@@ -101,15 +100,20 @@ def _is_distributed(project: Project, module: Module) -> bool:
     setup = project.load(str(Path(folder, "setup.py")))
     if setup is not None and any("setup" in used.last_called for used in setup.usages("setup")):
         return True
-    return any(_records(project, each, module) for each in module.root.glob(f"*.dist-info/{RECORD}"))
+    return _is_installed(project, module)
 
 
-def _records(project: Project, record: Path, module: Module) -> bool:
-    """Whether an installed distribution, or a wheel that was unpacked, lists a file as its own."""
-    project.trail.files.add(str(record))
-    with contextlib.suppress(OSError, ValueError):
-        name = Path(module.filename).absolute().relative_to(module.root).as_posix()
-        return f"\n{name}," in f"\n{record.read_text(encoding='utf-8')}"
+def _is_installed(project: Project, module: Module) -> bool:
+    """Whether a package that was built for others to install lists a file, beside which it lies."""
+    file = Path(module.filename).absolute()
+    for folder in (module.root, *module.root.parents[:2]):  # a package may lie in another without a file of its own
+        project.trail.places[f"{folder}{INSTALLED}"] = what_is_at(f"{folder}{INSTALLED}")
+        listed = re.compile(rf'^"?{re.escape(file.relative_to(folder).as_posix())}"?,', re.MULTILINE)
+        for record in installed_in(str(folder)):
+            project.trail.files.add(record)
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                if listed.search(Path(record).read_text(encoding="utf-8")):
+                    return True
     return False
 
 
