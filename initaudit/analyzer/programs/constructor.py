@@ -7,6 +7,7 @@ A framework's initializer, a parent or a subclass may still write what the const
 from __future__ import annotations
 
 import ast
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -358,6 +359,9 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
     if any(part.diagonal is not None for part in parts):
         shown = sorted({str(part) for part in parts if part.diagonal is not None})
         return " and ".join(shown) if all(part.diagonal is not None for part in parts) and len(shown) == 1 else ""
+    if (cells := _cells(parts, shape)) is not None:
+        written, count = cells
+        return " and ".join(sorted({str(part) for part in parts})) if written < count else None
     if len({(part.dimension, part.step) for part in parts}) > 1 or not all(map(_comparable, parts)):
         return ""
     step = parts[0].step if parts else 1
@@ -376,6 +380,19 @@ def _missing_part(events: list[WriteEvent], shape: tuple[Value, ...] | None) -> 
     if covered:
         return "" if any(part.within for part in parts) else None
     return " and ".join(sorted({str(part) for part in parts}))
+
+
+def _cells(parts: list[Part], shape: tuple[Value, ...] | None) -> tuple[int, int] | None:
+    """Return how many cells some parts are, and of how many; None if they are no cells of the same dimensions."""
+    found = {part.cell for part in parts}
+    chosen = {tuple(place for place, each in enumerate(cell or ()) if each is not None) for cell in found}
+    places = chosen.pop()
+    lengths = [int(length) if (length := _length(shape, place) or "").isdigit() else 0 for place in places]
+    if chosen or len(places) < 2 or 0 in lengths:
+        return None
+    numbers = {tuple((cell or ())[place] or 0 for place in places) for cell in found}
+    positive = {tuple(number % length for number, length in zip(each, lengths, strict=True)) for each in numbers}
+    return len(positive), math.prod(lengths)
 
 
 def _length(shape: tuple[Value, ...] | None, dimension: int) -> str | None:

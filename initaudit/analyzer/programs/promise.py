@@ -308,13 +308,19 @@ def writing_subclass(construction: Construction, module: Module, storage: Storag
             return subclass.qualname
         built = construct(project, subclass)
         same = [other for other in built.run.storages if _same_place(other, storage)]
-        if built.failure or any(other.writes or other.escaped for other in same):
+        if built.failure or any(other.escaped or _writes_more(other, storage) for other in same):
             return subclass.qualname
         own = [entry for entry in registered(built) if entry.storage in same]
         used = run_by_forward(built) if own else set()
         if any(method in used for entry in own for method in forgotten_initializers(built, entry)):
             return subclass.qualname
     return None
+
+
+def _writes_more(one: Storage, two: Storage) -> bool:
+    """Whether one memory is written by what does not write another, or where it does not."""
+    known = {(id(event.origin.node), event.condition) for event in two.writes}
+    return any((id(event.origin.node), event.condition) not in known for event in one.writes)
 
 
 def _same_place(one: Storage, two: Storage) -> bool:

@@ -32,8 +32,15 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
         if isinstance(number, bool) or not isinstance(number, int):
             return Index(constant=number, start=text(value))
         stop = None if number == -1 else str(number + 1)
-        known = exact or within
-        return Index(constant=number, start=str(number), stop=stop, exact=known, dimension=dimension, within=within)
+        return Index(
+            constant=number,
+            start=str(number),
+            stop=stop,
+            exact=exact or within,
+            dimension=dimension,
+            within=within,
+            cell=_cell(run, slices) if within else None,
+        )
     if all(_is_integer(run, leaf) for _, leaf in leaves(value, run.condition)):
         start = text(value) if isinstance(value, Symbol) else ast.unparse(chosen)
         return Index(start=start, stop=f"({start} + 1)", exact=exact, dimension=dimension)
@@ -41,6 +48,20 @@ def index_part(run: Run, node: ast.Subscript) -> Index:
     again = by_loop and isinstance(chosen, ast.Name) and any(_is_bounded_by(each, chosen.id) for each in further)
     diagonal = ast.unparse(node.slice) if again else None
     return Index(start=text(value), exact=exact, by_loop=by_loop, dimension=dimension, diagonal=diagonal)
+
+
+def _cell(run: Run, slices: list[ast.expr]) -> tuple[int | None, ...] | None:
+    """The numbers by which a subscript selects along several dimensions; None where it selects by anything else."""
+    found: list[int | None] = []
+    for each in slices:
+        match None if _is_full_slice(each) else run.evaluate(each):
+            case None:
+                found.append(None)
+            case Constant(int(number)) if not isinstance(number, bool):
+                found.append(number)
+            case _:
+                return None
+    return tuple(found)
 
 
 def _is_bounded_by(node: ast.expr, name: str) -> bool:

@@ -208,7 +208,8 @@ def part_of(tensor: Tensor, index: Index) -> Tensor:
     if index.by_loop:
         return Tensor(tensor.storage, part=tensor.part, elements=tensor.part is None)
     exact = index.exact and tensor.part is None
-    part = Part(index.start, index.stop, exact, index.dimension, index.step, index.within)
+    cell = index.cell if tensor.part is None else None
+    part = Part(index.start, index.stop, exact, index.dimension, index.step, index.within, cell=cell)
     return Tensor(tensor.storage, part=part)
 
 

@@ -142,7 +142,8 @@ class Part:
     """A part of a tensor: an index along one dimension, with its bounds as text; ``exact`` if they are known.
 
     ``within`` says that it may be less than what the bounds say, and ``diagonal`` is the text of an index that selects
-    along two dimensions by one variable of a loop.
+    along two dimensions by one variable of a loop. ``cell`` are the numbers that select along several dimensions, None
+    for a dimension that is taken as a whole.
     """
 
     start: str | None
@@ -152,10 +153,13 @@ class Part:
     step: int = 1
     within: bool = False
     diagonal: str | None = None
+    cell: tuple[int | None, ...] | None = None
 
     def __str__(self) -> str:
         if self.diagonal is not None:
             return f"[{self.diagonal}]"
+        if self.cell is not None:
+            return f"[{', '.join(':' if each is None else str(each) for each in self.cell)}]"
         if self.stop == f"({self.start} + 1)":
             return f"[{':, ' * self.dimension}{self.start}]"
         step = f":{self.step}" if self.step != 1 else ""
@@ -169,7 +173,8 @@ INEXACT = Part(None, None, False)
 class Index:
     """A subscript that selects along one dimension. ``start`` and ``stop`` are texts; ``whole`` selects everything.
 
-    ``sliced`` says that it selects a part of a sequence, and not an item; ``within`` and ``diagonal`` are as in a part.
+    ``sliced`` says that it selects a part of a sequence, and not an item; ``within``, ``diagonal`` and ``cell`` are as
+    in a part.
     """
 
     constant: object = None
@@ -183,6 +188,7 @@ class Index:
     sliced: bool = False
     within: bool = False
     diagonal: str | None = None
+    cell: tuple[int | None, ...] | None = None
 
     @property
     def is_named(self) -> bool:
