@@ -112,17 +112,25 @@ def call_value(run: Run, function: Value, args: list[Value], keywords: dict[str,
         case Symbol(name) | Size(name):
             if name in EXITS or PARSER_ERROR.fullmatch(name):
                 run.impossible.append(run.condition)
-            for value in (*args, *keywords.values()) if not name.endswith(".load_state_dict") else ():
-                run.escape(value, f"passed to {name}")
+            _hand_over(run, [*args, *keywords.values()], f"passed to {name}", origin)
             return Symbol(f"{name}({', '.join(map(text, args))})")
         case _:
-            for value in (*args, *keywords.values()):
-                run.escape(value, "passed to a function that could not be resolved")
+            _hand_over(run, [*args, *keywords.values()], "passed to a function that could not be resolved", origin)
             match origin.node:
                 case ast.Call(func=found) if run.stand_in is not None:
                     return Symbol(f"{spelled(found)}()")  # it may be a model
                 case _:
                     return UNKNOWN
+
+
+def _hand_over(run: Run, values: list[Value], reason: str, origin: Origin) -> None:
+    """Let unknown code get hold of values; what takes over a state only reads it."""
+    match origin.node:
+        case ast.Call(func=ast.Attribute(attr="load_state_dict")):
+            pass
+        case _:
+            for value in values:
+                run.escape(value, reason)
 
 
 def _allocates(name: str, args: list[Value], keywords: dict[str, Value]) -> bool:
