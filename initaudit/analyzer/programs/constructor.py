@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from initaudit.analyzer.frameworks import KNOWN_BASES, NEUTRAL_CONSTRUCTORS
 from initaudit.analyzer.programs.graph import Around
-from initaudit.analyzer.project.altered import altered
+from initaudit.analyzer.project.altered import altered, never_runs
 from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.source.snippets import defaults, dotted, has_decorator, parameters
 from initaudit.analyzer.symbolic import tensors
@@ -98,7 +98,7 @@ def unreadable_base(project: Project, cls: Defined) -> str | None:
     if order is None:
         return "a base class could not be resolved"
     for base in order:
-        if isinstance(base, External) and not _is_readable(base):
+        if isinstance(base, External) and not _is_readable(base) and not never_runs(project, cls, base):
             return f"base class {base.name} is not readable"
     return next(filter(None, (altered(project, base) for base in order if isinstance(base, Defined))), None)
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from initaudit.analyzer.project.names import Defined, Project
+from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.usage import GIVES, OBJECT, WALKS, Usage
+from initaudit.analyzer.project.lineage import bases
+from initaudit.analyzer.project.names import Defined, External, Project
 from initaudit.analyzer.source.snippets import FunctionNode, dotted
+
+OF_EVERY_MODULE = WALKS | GIVES | torch_api.HARMLESS_MODULE_METHODS | {"apply", "load_state_dict"}
 
 
 def altered(project: Project, cls: Defined) -> str | None:
@@ -33,6 +38,34 @@ def _altered(project: Project, cls: Defined) -> str | None:
         case _:
             pass
     return None
+
+
+def never_runs(project: Project, cls: Defined, base: External) -> bool:
+    """Whether nothing of a base runs while an object is made: it stands behind nn.Module, which calls no other base.
+
+    Then it is no module itself, or no class could have these bases in this order. A method that the classes call on
+    the object and that none of them has may be one of the base.
+    """
+    own = [each for each in project.mro(cls) or () if isinstance(each, Defined)]
+    if not any(_is_behind_module(project, each, base) for each in own):
+        return False
+    used = [each.module.usage(each.definition) for each in own]
+    known = OF_EVERY_MODULE.union(*(each.definition.members for each in own), *(_stored(each) for each in used))
+    called = {name.split(".")[1] for each in used for name in each.called if name.startswith(f"{OBJECT}.")}
+    return called <= known and not any("call_super_init" in each.names for each in used)
+
+
+def _is_behind_module(project: Project, cls: Defined, base: External) -> bool:
+    text = cls.module.lines[cls.definition.row - 1 : cls.definition.end]
+    found = [project.resolve_base(cls, each) for each in bases(text)]
+    module = External("torch.nn.Module")
+    behind = found[found.index(module) + 1 :] if module in found else ()
+    return any(each == base or (isinstance(each, Defined) and base in (project.mro(each) or ())) for each in behind)
+
+
+def _stored(used: Usage) -> set[str]:
+    """The attributes of the object that some code assigns."""
+    return {name.split(".")[1] for name in used.stored if name.startswith(f"{OBJECT}.")}
 
 
 def _changes_constructors(decorator: Defined) -> bool:
