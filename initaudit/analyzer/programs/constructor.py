@@ -22,6 +22,7 @@ from initaudit.analyzer.symbolic import tensors
 from initaudit.analyzer.symbolic.calls import torch_base
 from initaudit.analyzer.symbolic.computed_names import shown
 from initaudit.analyzer.symbolic.conditions import (
+    MAX_ATOMS,
     TRUE,
     Atom,
     Condition,
@@ -36,6 +37,7 @@ from initaudit.analyzer.symbolic.conditions import (
     holds,
     negate,
     readable,
+    under,
 )
 from initaudit.analyzer.symbolic.interpreter import Interpreter
 from initaudit.analyzer.symbolic.torch import modules
@@ -299,8 +301,14 @@ def coverage(found: Registered, others: list[Storage], impossible: list[Conditio
     elif parts and not whole:
         return (Coverage.UNKNOWN, None) if missing == "" else (Coverage.PARTIAL, f"the code writes only {missing}")
     feasible = all_of([storage.condition, *(negate(path) for path in impossible if atoms(path) & atoms(covered))])
-    for case in assignments([storage.condition, covered, *_conditions(others)], where=feasible):
-        if not holds(covered, case) and _initializes_others(case, others, covered):
+    given: Condition = TRUE
+    asked = [storage.condition, covered, *_conditions(others)]
+    if len(atoms(feasible).union(*map(atoms, asked))) > MAX_ATOMS:  # what the allocation itself asks for is known
+        given, asked = storage.condition, [under(each, storage.condition) for each in asked[1:]]
+        covered = asked[0]
+        feasible = all_of(under(term, given) for term in conjuncts(feasible) - conjuncts(given))
+    for case in assignments(asked, where=feasible):
+        if not holds(covered, case) and _initializes_others(case, others, covered, given):
             return Coverage.PARTIAL, f"nothing writes it when {describe(_gap(storage, covered, case))}"
     return Coverage.WRITTEN, None
 
@@ -328,7 +336,7 @@ def _conditions(others: list[Storage]) -> list[Condition]:
     return [event.condition for other in others for event in other.writes][:6]
 
 
-def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition) -> bool:
+def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: Condition, given: Condition) -> bool:
     """Whether a path initializes another parameter, so that this one was forgotten there.
 
     A path that initializes nothing is a choice (``if init_weights:``). A path on which an option has none of the values
@@ -339,9 +347,9 @@ def _initializes_others(case: dict[Atom, bool], others: list[Storage], covered: 
     chosen = None in options or any(value and atom.subject in options for atom, value in case.items())
     return any(
         event.part is None
-        and atoms(event.condition) <= case.keys()
-        and holds(event.condition, case)
-        and (chosen or any(atom.subject in options for atom in atoms(event.condition)))
+        and atoms(condition := under(event.condition, given)) <= case.keys()
+        and holds(condition, case)
+        and (chosen or any(atom.subject in options for atom in atoms(condition)))
         for other in others
         for event in other.writes
     )

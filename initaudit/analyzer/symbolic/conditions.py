@@ -207,8 +207,22 @@ def decide(condition: Condition, given: Condition) -> bool | None:
         return None
     about = [term for term in known if not named.isdisjoint(atoms(term))]
     if len(named.union(*map(atoms, about))) > MAX_ATOMS_TO_DECIDE:
-        return None
+        left = under(condition, given)
+        return decide(left, given) if left is not condition else None
     return _decided(condition, about[0] if len(about) == 1 else All(frozenset(about)))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def under(condition: Condition, given: Condition) -> Condition:
+    """What a condition still asks for where another one holds, as far as the tests and terms of that show."""
+    known = conjuncts(given)
+    if isinstance(condition, Literal):
+        return TRUE if condition in known else FALSE if negate(condition) in known else condition
+    if isinstance(condition, All):
+        return all_of(under(term, given) for term in condition.terms)
+    if any(isinstance(term, Any) and term.terms <= condition.terms for term in known):
+        return TRUE
+    return any_of(under(term, given) for term in condition.terms)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
