@@ -1,4 +1,4 @@
-"""INI509: two names for one model, where its parameters are copied from one to the other."""
+"""INI509: the parameters of a model are copied to the model itself, under a second name or the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class CopyOfItself(Rule[SharedModel]):
     """
     ## What it does
     Reports a second name for a model (`self.target = model.to(device)`) if the code then copies the parameters of the model
-    from one name to the other, as for a target network or a moving average.
+    from one name to the other, as for a target network or a moving average. It also reports a function that copies the
+    parameters of a model to the same name (`self.target.load_state_dict(self.target.state_dict())`).
 
     ## Why is this bad?
     `to`, `cuda`, `train` and `eval` return the module itself. Both names stand for one network: the copy changes nothing, and
@@ -33,7 +34,8 @@ class CopyOfItself(Rule[SharedModel]):
     ```
 
     ## Known problems
-    Only assignments of one function are compared, and only copies in the same class or function are seen.
+    Only assignments of one function are compared, and only copies in the same class or function are seen. What a test
+    loads into the same model, to see that it can, is not reported.
 
     ## References
     - [The report in easy-rl](https://github.com/datawhalechina/easy-rl/issues/140)
@@ -71,6 +73,24 @@ class CopyOfItself(Rule[SharedModel]):
                     self.target.load_state_dict(self.policy.state_dict())
                     self.target = self.policy
             """,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            class Agent:
+                def __init__(self):
+                    self.policy = nn.Linear(4, 2)
+                    self.target = nn.Linear(4, 2)
+
+                def update(self):
+                    self.target.load_state_dict(self.target.state_dict())
+
+                def follow(self, tau):
+                    for into, of in zip(self.target.parameters(), self.target.parameters()):
+                        into.data.copy_(tau * of.data + (1 - tau) * into.data)
+            """,
+            count=2,
         ),
     )
     valid = (
@@ -137,6 +157,14 @@ class CopyOfItself(Rule[SharedModel]):
     )
 
     def check(self, subject: SharedModel) -> Iterator[Finding]:
+        if subject.name == subject.other:
+            yield self.finding(
+                subject.place,
+                f"the parameters of `{subject.name}` are copied to `{subject.name}`, which changes nothing; was another "
+                "model meant?",
+                evidence=[Evidence(Observer.ANALYZER, "the copy is from and to the same name")],
+            )
+            return
         yield self.finding(
             subject.place,
             f"`{subject.name}` is the same object as `{subject.other}`, so copying the parameters from one to the other changes "

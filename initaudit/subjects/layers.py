@@ -89,7 +89,7 @@ class CopiedLayers(Fact, frozen=True, kw_only=True):
 class SharedModel(Fact, frozen=True, kw_only=True):
     """A second name, ``name``, for the model that ``other`` names, where code copies parameters from one to the other.
 
-    ``copied`` is where.
+    ``copied`` is where. The two are equal where code copies the parameters of one name to the same.
     """
 
     place: Place

@@ -1,4 +1,4 @@
-"""Models that get a second name, and whose parameters are then copied as if the two were different."""
+"""Models whose parameters are copied to themselves: under a second name, or under the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from initaudit.analyzer import torch_api
+from initaudit.analyzer.file.collected import is_test
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import Snippet, begin, nodes
 from initaudit.analyzer.syntax.context import Context
@@ -44,6 +45,16 @@ def shared_models(context: Context) -> Iterator[SharedModel]:
             if copied is not None:
                 yield SharedModel(place=context.snippet.place(statement), name=name, other=other, copied=copied)
                 break
+
+
+@reads(SharedModel, scope=Context, words="load_state_dict( zip(", nearby="parameters( state_dict(")
+def copied_to_themselves(context: Context) -> Iterator[SharedModel]:
+    """``self.target.load_state_dict(self.target.state_dict())``; a test may do so to see that it works."""
+    for node in context.walk() if context.function is not None and not is_test(context.module) else ():
+        match _copied_models(node):
+            case (to, of, copy) if to == of and "(" not in to:
+                place = context.snippet.place(copy)
+                yield SharedModel(place=place, name=to, other=of, copied=place)
 
 
 def _is_part(model: str, name: str) -> bool:
@@ -99,14 +110,20 @@ def _copied(context: Context, statement: ast.stmt, name: str, other: str) -> Pla
 def _copying(snippet: Snippet, models: set[str]) -> Iterator[ast.expr]:
     """What copies the parameters of one of two models to the other."""
     for node in snippet.nodes:
-        match node:
-            case ast.Call() if set(copied_state(node) or ()) == models:
-                yield node
-            case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second]) as pairs) if {
-                model_of_parameters(first),
-                model_of_parameters(second),
-            } == models and _writes(node):
-                yield pairs
+        match _copied_models(node):
+            case (to, of, copy) if {to, of} == models:
+                yield copy
+
+
+def _copied_models(node: ast.AST) -> tuple[str, str, ast.expr] | None:
+    """The models to which and from which a call, or a loop over both, copies all parameters, and where it says so."""
+    match node:
+        case ast.For(iter=ast.Call(func=ast.Name(id="zip"), args=[first, second]) as pairs) if _writes(node):
+            to, of = model_of_parameters(first), model_of_parameters(second)
+            return (to, of, pairs) if to is not None and of is not None else None
+        case ast.Call() if (copied := copied_state(node)) is not None:
+            return (*copied, node)
+    return None
 
 
 def _writes(loop: ast.For) -> bool:
