@@ -18,7 +18,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
     initializer would write that parameter.
 
     Two statements that write all of the same parameter, one right after the other, are reported too: the second was often
-    meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. It is a note if
+    meant for another parameter, or, where it stands in all branches of an `if`, this was to be an `elif`. So are two
+    initializers that one model is given to, the second of which writes all that the first has written. It is a note if
     the weight and the bias of the layer are both written afterwards: the first statement is only left over. A layer that is
     initialized and then, before anything uses it, replaced by a new one is reported too, and so are trained weights that
     are loaded and then drawn anew: `net.load_state_dict(...)`, or a pretrained model of
@@ -72,6 +73,55 @@ class OverwrittenInitialization(Rule[Overwritten]):
     trying = PROBE
     subject = Overwritten
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Autoencoder(nn.Module):
+                def __init__(self, n, hidden):
+                    super().__init__()
+                    self.encoder = nn.Linear(n, hidden)
+                    self.encoder.weight.detach().normal_(0.0, 0.1)
+                    self.encoder.bias.detach().zero_()
+                    self.decoder = nn.Linear(hidden, n)
+                    self.encoder.weight.detach().normal_(0.0, 0.1)
+                    self.encoder.bias.detach().zero_()
+
+            class Classifier(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.fc1 = nn.Linear(n, n)
+                    nn.init.xavier_uniform_(self.fc1.weight)
+                    self.fc2 = nn.Linear(n, 2)
+                    nn.init.xavier_uniform_(self.fc1.weight, gain=0.01)
+            """,
+            count=2,
+        ),
+        Example(
+            source="""
+            from torch import nn
+
+            def orthogonal(gain):
+                def init(m):
+                    if isinstance(m, nn.Linear):
+                        nn.init.orthogonal_(m.weight, gain)
+                        m.bias.data.zero_()
+                return init
+
+            def small(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data.uniform_(-3e-3, 3e-3)
+                    m.bias.data.zero_()
+
+            class Actor(nn.Module):
+                def __init__(self, n, actions):
+                    super().__init__()
+                    self.features = nn.Sequential(nn.Linear(n, 64), nn.ELU())
+                    self.policy = nn.Linear(64, actions)
+                    self.features.apply(orthogonal(1.41))
+                    self.features.apply(small)
+            """,
+        ),
         Example(
             source="""
             from torch import nn
@@ -252,6 +302,45 @@ class OverwrittenInitialization(Rule[Overwritten]):
     valid = (
         Example(
             source="""
+            from torch import nn
+
+            class Classifier(nn.Module):
+                def __init__(self, n):
+                    super().__init__()
+                    self.fc1 = nn.Linear(n, n)
+                    nn.init.xavier_uniform_(self.fc1.weight)
+                    self.fc2 = nn.Linear(n, 2)
+                    nn.init.xavier_uniform_(self.fc2.weight)
+                    nn.init.zeros_(self.fc1.bias)
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.orthogonal_(m.weight)
+                    nn.init.zeros_(m.bias)
+
+            def convolutions(m):
+                if isinstance(m, nn.Conv2d):
+                    nn.init.kaiming_normal_(m.weight)
+
+            def heads(m):
+                if isinstance(m, nn.Linear) and m.out_features == 1:
+                    nn.init.zeros_(m.weight)
+                    nn.init.zeros_(m.bias)
+
+            def weights(m):
+                if isinstance(m, nn.Linear):
+                    nn.init.xavier_uniform_(m.weight)
+
+            def start(actor, critic):
+                actor.apply(init)
+                critic.apply(init)
+                actor.apply(convolutions)
+                actor.apply(heads)
+                actor.apply(weights)
+            """,
+        ),
+        Example(
+            source="""
             import torch
             from torch import nn
 
@@ -401,17 +490,22 @@ class OverwrittenInitialization(Rule[Overwritten]):
             detail = f"a general initializer {writes} the parameter afterwards"
         if subject.at_once:
             message = f"`{subject.by}` overwrites all that `{subject.source}` just wrote; "
-            message += "the first has no effect" if subject.spare else "was another parameter meant?"
+            another = "was another parameter meant?" if subject.parameter else "was another model meant?"
+            message += "the first has no effect" if subject.spare else another
             detail = "nothing reads the parameter between the two statements"
         if subject.branched:
             message = f"all branches of the next `if` overwrite what `{subject.source}` wrote; was `elif` meant?"
         if subject.replaces:
             message = f"`{subject.by}` replaces the layer, and the values that `{subject.source}` wrote are lost; initialize it afterwards"
             detail = "nothing uses the layer between the two statements"
+        if subject.left is not None and subject.again is not None:
+            first = subject.again.seen_from(subject.place)
+            message = f"`{subject.by}` writes once more what {first} wrote; was `{subject.left}` meant, which is made between?"
         yield self.finding(
             subject.place,
             message,
             evidence=[Evidence(subject.observer, detail)],
+            group=subject.left or "",
             severity=Severity.NOTE if subject.spare and not subject.branched else None,
             model=subject.model,
             parameter=subject.parameter,

@@ -26,7 +26,8 @@ WRITES = " ".join(f"{name}(" for name in sorted(IN_FULL))
 def written_twice(context: Context) -> Iterator[Overwritten]:
     """``init.ones_(m.weight)`` and ``init.zeros_(m.weight)`` with nothing between them but writes of others.
 
-    The second may stand in each branch of an ``if``.
+    The second may stand in each branch of an ``if``. Where a layer is made between them that nothing writes behind it,
+    the second was to write that.
     """
     meanings = Meanings(context)
     for step in meanings.steps():
@@ -35,15 +36,17 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
             continue
         meaning = meanings.meaning(first, step.names)
         if meaning is not None and meaning.what is What.PARAMETER:
+            left = _left(context, step.after, again)
             yield Overwritten(
                 observer=Observer.ANALYZER,
-                place=context.snippet.place(step.statement),
+                place=context.snippet.place(step.statement if left is None else again),
                 source=context.snippet.source(step.statement),
                 by=context.snippet.source(again),
                 at_once=True,
                 branched=again not in step.after,
-                spare=_is_spare(step.after, first),
-                again=context.snippet.place(again),
+                spare=left is None and _is_spare(step.after, first),
+                left=left,
+                again=context.snippet.place(again if left is None else step.statement),
                 model=context.cls.qualname if context.cls is not None else None,
                 parameter=context.snippet.source(first).removeprefix("self."),
             )
@@ -117,10 +120,36 @@ def _again(context: Context, later: Sequence[ast.stmt], first: ast.expr) -> ast.
             return branches[-1] if all(branches) and ast.dump(first) not in ast.dump(statement.test) else None
         target = _written(context, statement)
         if target is None:
-            return None
-        if ast.dump(target) == ast.dump(first):
+            if _made(context, statement, first) is None:
+                return None
+        elif ast.dump(target) == ast.dump(first):
             return None if _reads(statement, target) else statement
     return None
+
+
+def _made(context: Context, statement: ast.stmt, written: ast.expr) -> str | None:
+    """The other attribute that a statement makes a layer for, from nothing of the object but what is not written."""
+    match statement:
+        case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=made)) if isinstance(
+            written, ast.Attribute
+        ) and isinstance(written.value, ast.Attribute):
+            another = dotted(target) != dotted(written.value)
+            return (
+                dotted(target)
+                if another and context.is_module_class(made) and not _uses(statement.value, written.value)
+                else None
+            )
+    return None
+
+
+def _left(context: Context, later: Sequence[ast.stmt], again: ast.stmt) -> str | None:
+    """The layer that is made before a statement, while nothing behind that writes a parameter of it."""
+    target = _written(context, again)
+    if again not in later or target is None:
+        return None
+    made = [_made(context, each, target) for each in later[: list(later).index(again)]]
+    read = {each.rpartition(".")[0] for each in usage(later).dotted if each.endswith((".weight", ".bias"))}
+    return next((name for name in made if name is not None and name not in read), None)
 
 
 def _is_spare(later: Sequence[ast.stmt], first: ast.expr) -> bool:

@@ -77,7 +77,19 @@ def applied(context: Context, call: ast.Call) -> Walk | None:
         if isinstance(node, ast.FunctionDef) and node is not context.function and node.name == dotted(given):
             element = node.args.args[0].arg if node.args.args else ""
             return Walk(context, element, node.body, writes(context, node.body, element))
-    return of_function(named_function(context, given))
+    return of_function(named_function(context, given)) or _of_maker(context, given)
+
+
+def _of_maker(context: Context, given: ast.expr) -> Walk | None:
+    """What the function does that another one makes and returns: ``net.apply(init(0.02))``."""
+    maker = named_function(context, given.func) if isinstance(given, ast.Call) else None
+    match maker.function.body[-1] if maker is not None and maker.function is not None else None:
+        case ast.Return(value=ast.Name(id=name)) if maker is not None:
+            for node in maker.walk():
+                match node:
+                    case ast.FunctionDef(name=made, args=ast.arguments(args=[ast.arg(arg=element)])) if made == name:
+                        return Walk(maker, element, node.body, writes(maker, node.body, element))
+    return None
 
 
 def applied_names(context: Context) -> frozenset[str]:
@@ -309,9 +321,14 @@ def written(context: Context, call: ast.Call) -> ast.expr | None:
         target: ast.expr | None = function.value
     else:
         target = call.args[0] if call.args else None
-    while isinstance(target, ast.Attribute) and target.attr == "data":
-        target = target.value
-    return target
+    while True:
+        match target:
+            case (
+                ast.Attribute(attr="data", value=target)
+                | ast.Call(func=ast.Attribute(attr="detach", value=target), args=[], keywords=[])
+            ):
+                continue
+        return target
 
 
 def typed(node: ast.expr) -> str | None:
