@@ -56,10 +56,12 @@ def _model(statement: ast.stmt) -> str:
 
 
 def _overwrites(again: Placed, first: Walk | None) -> bool:
-    """Whether a statement writes all that a walk has written, of the same kinds of layers, in full."""
+    """Whether another function writes all that one has written, of the same kinds of layers, in full."""
     call = _applies(again.node)
     second = applied(again.context, call) if call is not None else None
-    if first is None or second is None or not first.writes or not all(map(_asks_for_kinds, _tests(second.body))):
+    if first is None or second is None or not first.writes or first.body == second.body:
+        return False
+    if not all(map(_asks_for_kinds, _tests(second.body))):
         return False
     return all(any(_covers(one, other) for one in second.writes) for other in first.writes)
 
