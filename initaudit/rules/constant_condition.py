@@ -15,8 +15,9 @@ class ConstantCondition(Rule[ConstantTest]):
     Reports a condition that decides which parameters are initialized but does not test what it should:
     `"conv" or "head" in name` (a non-empty string is true), `isinstance(p, nn.Linear)` of a parameter or of a pair from
     `named_modules()` (never true), `name.find("weight")` (-1 is true), `m.__class__.__name__ == "Conv"` (no class has that
-    name), `p.dim == 1` (compares the method, not its result), a test for kinds of layers that the model does not have,
-    `bias is None` before `bias` is initialized, and `not self.training` in a constructor.
+    name), `p.dim == 1` (compares the method, not its result), a test for kinds of layers that the model does not have, or for
+    a text that the function which names the kind never returns, `bias is None` before `bias` is initialized, and
+    `not self.training` in a constructor.
 
     ## Why is this bad?
     The condition has the same outcome for all parameters, or the wrong outcome for some. A parameter then keeps its values, or
@@ -53,6 +54,24 @@ class ConstantCondition(Rule[ConstantTest]):
     subject = ConstantTest
     supersedes = ("INI101", "INI102")
     invalid = (
+        Example(
+            source="""
+            from torch import nn
+
+            def group(m):
+                if isinstance(m, nn.Linear):
+                    return "fc"
+                return "other"
+
+            def init(m):
+                k = group(m)
+                if k == "conv":
+                    nn.init.kaiming_normal_(m.weight)
+                elif k == "fc":
+                    nn.init.normal_(m.weight, std=0.01)
+            """,
+            advice=True,
+        ),
         Example(
             source="""
             from torch import nn

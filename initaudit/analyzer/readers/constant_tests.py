@@ -10,8 +10,8 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.file.matches import groups
 from initaudit.analyzer.file.reading import Search
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import alternatives, last_name
-from initaudit.analyzer.syntax.context import Context, initializes
+from initaudit.analyzer.source.snippets import alternatives, last_name, nodes
+from initaudit.analyzer.syntax.context import Context, initializes, named_function
 from initaudit.analyzer.syntax.meaning import TENSORS, Names, Step, What, leaves
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.narrowing import part_asked_for, type_asked_for
@@ -30,6 +30,7 @@ ORDERS = ast.Lt | ast.LtE | ast.Gt | ast.GtE
     scope=Context,
     words=("parameters( modules( children( apply( isinstance( __name__ 'and' 'or'", "_( init*( reset*( orthogonal*("),
 )
+@reads(ConstantTest, scope=Context, words=("'elif'", "_("))
 def constant_tests(context: Context) -> Iterator[ConstantTest]:
     """Conditions before an initialization with a part that is no condition, or that nothing fulfils."""
     meanings = Meanings(context)
@@ -41,6 +42,7 @@ def constant_tests(context: Context) -> Iterator[ConstantTest]:
             yield from _two_values(context, test)
             yield from _never_module(context, test, step.names)
             yield from _truth_of_find(context, test, step)
+            yield from _never_returned(context, test)
             yield from _never_named(context, test, step.names)
             yield from _behind_all_modules(context, test, step)
             yield from _method_compared(context, test, meanings, step.names)
@@ -285,6 +287,23 @@ def _never_named(context: Context, test: ast.expr, names: Names) -> Iterator[Con
     meant = sorted(name for name in torch_api.LAYER_NAMES if name.lower().startswith(text.lower()))
     if meant and len(text) > 2:
         yield _fact(context, test, "never true", f"torch has no class `{text}`, but it has `{meant[0]}`")
+
+
+def _never_returned(context: Context, test: ast.expr) -> Iterator[ConstantTest]:
+    """``kind(m) == "linear"`` where ``kind`` returns other texts, also by a name for what it returns."""
+    match test:
+        case ast.Compare(left=asked, ops=[ast.Eq()], comparators=[ast.Constant(value=str(text))]):
+            values = context.assigned(asked.id) if isinstance(asked, ast.Name) else [asked]
+        case _:
+            return
+    found = named_function(context, values[0].func) if len(values) == 1 and isinstance(values[0], ast.Call) else None
+    if found is None or found.function is None or found.function.decorator_list:
+        return
+    returned = [node.value for node in nodes(found.function) if isinstance(node, ast.Return)]
+    texts = [each.value for each in returned if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    if texts and len(texts) == len(returned) and text not in texts:
+        said = ", ".join(f"`{each!r}`" for each in dict.fromkeys(texts))
+        yield _fact(context, test, "never true", f"`{found.function.name}` returns {said}")
 
 
 def _never_part(context: Context, test: ast.expr, part: str) -> Iterator[ConstantTest]:

@@ -11,11 +11,13 @@ from initaudit.analyzer.source.snippets import dotted, spelled
 from initaudit.analyzer.syntax.context import method, own_attribute
 from initaudit.analyzer.syntax.loops import Loops
 from initaudit.analyzer.syntax.meaning import ITERATORS, TENSORS, Meaning, Names, What, targets
-from initaudit.analyzer.syntax.models import is_basic, is_single
+from initaudit.analyzer.syntax.models import converts, is_basic
 from initaudit.analyzer.syntax.structure import LISTS, Attribute, constructed
 
 COPIES = {"clone", "repeat", "tolist"}
 COPYING = {"torch.tensor", "torch.clone", "copy.deepcopy", "numpy.array", "numpy.copy"}
+CONVERTS = {"double", "half", "bfloat16", "cuda"}
+"""Methods that surely copy what a new model of torch's layers holds."""
 MAYBE_COPIES = {"float", "double", "half", "bfloat16", "to", "cpu", "cuda", "type", "type_as", "contiguous", "reshape"}
 """Methods that return the same memory if there is nothing to convert."""
 DETACH = {"detach", "detach_", "numpy"}
@@ -241,7 +243,7 @@ class Expressions(Loops):
             source = owner.source if owner.attribute else spelled(node)
             return Meaning(of_states, source, attribute=owner.attribute) if of_states is not None else None
         copied = attr in ("clone", "copy") or (attr == "astype" and not node.keywords)  # those of NumPy's arrays too
-        if owner.what in TENSORS and (copied or (attr == "double" and is_single(self.context, owner.kinds))):
+        if owner.what in TENSORS and (copied or (attr in CONVERTS and converts(self.context, owner.kinds, attr))):
             return Meaning(What.COPY, owner.source, attribute=attr)
         if owner.what is What.COPY and attr in torch_api.WHOLE_VIEWS | MAYBE_COPIES:
             return replace(owner, element=False)

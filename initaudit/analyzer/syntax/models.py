@@ -10,7 +10,10 @@ from initaudit.analyzer import torch_api
 from initaudit.analyzer.source.snippets import FunctionNode, dotted, last_name, nodes
 from initaudit.analyzer.syntax.context import Context
 
-OF_OTHER_TYPES = {"float64", "set_default_dtype", "set_default_tensor_type"}
+OF_OTHER_TYPES = {
+    "double", "half", "bfloat16", "float64", "float16", "to", "type", "set_default_dtype", "set_default_tensor_type",
+}  # fmt: skip
+DEVICES = {"cuda", "to", "device", "set_default_device", "set_default_tensor_type"}
 MAKERS = frozenset({"type", "Type", "Callable"})
 """What an annotation names for a class of modules, or for another function that makes one."""
 OF_MODULES = {"weight", "bias", "parameters", "named_parameters", "reset_parameters", "requires_grad_", "state_dict"}
@@ -104,17 +107,18 @@ def is_basic(index: ast.expr) -> bool:
     )
 
 
-def is_single(context: Context, kinds: Sequence[str]) -> bool:
-    """Whether layers of these classes are surely of single precision: torch's own, in a file with no other."""
+def converts(context: Context, kinds: Sequence[str], method: str) -> bool:
+    """Whether a method surely makes a copy of parameters: torch's own layers, in a file that converts nothing else."""
+    others = DEVICES if method == "cuda" else OF_OTHER_TYPES
     if not kinds or not all(kind.startswith("torch.nn.") for kind in kinds):
         return False
     module = context.module
     snippets = [module.quiet_snippet(*part) for part in module.parts()]
     every = [node for snippet in snippets if snippet is not None for node in snippet.nodes]
     names = [last_name(node) for node in every if isinstance(node, ast.Attribute | ast.Name)]
-    chosen = any(isinstance(each, ast.keyword) and each.arg == "dtype" for each in every)
-    other = chosen or not OF_OTHER_TYPES.isdisjoint(names)
-    return None not in snippets and not other and names.count("double") == 1
+    chosen = any(isinstance(each, ast.keyword) and each.arg in ("dtype", "device") for each in every)
+    other = chosen or sum(names.count(each) for each in others) > 1
+    return None not in snippets and not other and names.count(method) == 1
 
 
 def last_names(annotation: ast.expr) -> list[str]:
