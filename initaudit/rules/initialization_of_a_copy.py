@@ -14,7 +14,8 @@ class InitializationOfACopy(Rule[CopyWrite]):
     ## What it does
     Reports an in-place initialization of a copy that is not used afterwards: the result of `.clone()`, of indexing a
     parameter with a list or a mask, of a conversion of one, or a copy as a NumPy array. Also reports `apply` of a deep copy
-    of a model that is dropped, and values that are put into the dictionary that `state_dict()` returns, if nothing loads it.
+    of a model that is dropped, and values that are put into the dictionary that `state_dict()` returns, if nothing loads it,
+    or into `dict(model.named_parameters())`, if nothing uses it.
 
     ## Why is this bad?
     The parameter does not change: `w[[0, 2]]` and `w[w > 1]` are new tensors, unlike the view `w[0:2]`.
@@ -190,6 +191,8 @@ class InitializationOfACopy(Rule[CopyWrite]):
         instead = "write to the parameter itself"
         if subject.how == "`state_dict`":
             why, instead = "`state_dict()` returns a new dictionary", "give the dictionary to `load_state_dict`"
+        elif subject.how == "`dict()`":
+            why = "`dict()` makes a new dictionary"
         by_probe = subject.observer is Observer.PROBE
         detail = "nothing read the written values" if by_probe else "nothing uses the result"
         yield self.finding(

@@ -32,7 +32,7 @@ WRITES = torch_api.OVERWRITES | torch_api.PARTIAL_WRITES | SCALES
     scope=Context,
     words=("_(", "clone( repeat( float( double( half( bfloat16( to( cpu( cuda( type( [ tensor( copy("),
 )
-@reads(CopyWrite, scope=Context, words=("state_dict(", "update( ]="))
+@reads(CopyWrite, scope=Context, words=("state_dict( named_parameters(", "update( ]="))
 @reads(CopyWrite, scope=Context, words=("array( copy( astype( clone(", "]="))
 @reads(CopyWrite, scope=Context, words=("copy(", "apply("))
 def copy_writes(context: Context) -> Iterator[CopyWrite]:
@@ -109,14 +109,16 @@ def _of_state_dict(context: Context, meanings: Meanings, step: Step) -> Iterator
     if not isinstance(states, ast.Name) and not isinstance(states, ast.Call):
         return
     model = ast.parse(meaning.source, mode="eval").body
-    owner = model.func.value if isinstance(model, ast.Call) and isinstance(model.func, ast.Attribute) else None
+    owner, by = None, ""
+    if isinstance(model, ast.Call) and isinstance(model.func, ast.Attribute):
+        owner, by = model.func.value, model.func.attr if model.func.attr == "state_dict" else "dict()"
     of_module = owner is not None and (found := meanings.meaning(owner, step.names)) and found.what is What.MODULE
     if owner is not None and (of_module or is_model(context, owner) or _makes_tensors(context, put)):
         yield CopyWrite(
             observer=Observer.ANALYZER,
             place=context.snippet.place(step.statement),
             target=ast.unparse(owner),
-            how=f"`{meaning.attribute or 'state_dict'}`",
+            how=f"`{meaning.attribute or by}`",
             certain=True,
         )
 

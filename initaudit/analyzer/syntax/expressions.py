@@ -189,6 +189,10 @@ class Expressions(Loops):
         name = dotted(function)
         if name in WRAPPERS and node.args:
             return self.meaning(node.args[0], names)
+        if name == "dict" and len(node.args) == 1:
+            held = self.meaning(node.args[0], names)
+            named = held is not None and held.what is What.NAMED_PARAMETERS
+            return Meaning(What.STATE_DICT, held.source) if held is not None and named else None
         if node.args and (by := self.context.canonical(function)) in COPYING and not _named(node, "copy"):
             copied = self.meaning(node.args[0], names)
             if copied is not None and copied.what is What.STATE_DICT and by == "copy.deepcopy":
