@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined, Project, Resolved
-from initaudit.analyzer.source.snippets import dotted
+from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.syntax.callers import given_to
 from initaudit.analyzer.syntax.context import Context, first_parameter, own_attribute, own_attributes
 from initaudit.analyzer.syntax.meaning import What
@@ -16,6 +17,7 @@ from initaudit.analyzer.syntax.structure import Attribute, Layer, below, constru
 from initaudit.analyzer.syntax.walks import INSPECTS, Initialized, Walk, is_container, writes
 
 RESET = "reset_parameters"
+INITIALIZING = re.compile(r"init|reset|weight|load")
 REACHES_ALL = {"modules", "named_modules", "parameters", "named_parameters", "apply"}
 
 
@@ -38,6 +40,8 @@ def missed(context: Context, loop: ast.For | ast.AsyncFor, element: str) -> Miss
     if context.cls is not None:
         return _missed_in(walk, context.cls, model) if not _initialized_otherwise(context, loop) else None
     itself = ast.Name("self")
+    if (made := _made_here(context, model)) is not None:
+        return _missed_in(walk, made, itself) if not _initialized_otherwise(context, loop) else None
     each = [
         _missed_in(walk, cls, itself) if cls is not None and not _initialized_otherwise(caller, None) else None
         for caller, cls in _given(context, model)
@@ -76,6 +80,17 @@ def _given(context: Context, model: ast.expr) -> Iterator[tuple[Context, Defined
         if meaning is not None and meaning.what is What.MODULE and not meaning.element and len(meaning.kinds) == 1:
             found = caller.project.absolute(meaning.kinds[0], near=caller.module)
         yield caller, found if isinstance(found, Defined) and found.definition.is_class else None
+
+
+def _made_here(context: Context, model: ast.expr) -> Defined | None:
+    """The class of a model that the same code makes, and gives to no function that initializes it by its name."""
+    name = dotted(model)
+    made = context.assigned(name) if isinstance(model, ast.Name) else ()
+    found = context.resolve(made[0].func) if len(made) == 1 and isinstance(made[0], ast.Call) else None
+    given = (last_name(call.func) for call in context.calls() if name in map(dotted, call.args))
+    if not isinstance(found, Defined) or not found.definition.is_class or any(map(INITIALIZING.search, given)):
+        return None
+    return found
 
 
 def _missed_in(walk: Walk, cls: Defined, model: ast.expr) -> Missed | None:
@@ -141,6 +156,9 @@ def _initialized_otherwise(context: Context, loop: ast.For | ast.AsyncFor | None
     inside = {id(node) for node in ast.walk(loop)} if loop is not None else set()
     for call in context.calls():
         if id(call) in inside or not isinstance(call.func, ast.Attribute):
+            continue
+        around = context.snippet.parents.get(call)
+        if isinstance(around, ast.Call) and (context.canonical(around.func) or "").startswith("torch.optim."):
             continue
         if call.func.attr in REACHES_ALL or (call.func.attr.endswith("_") and not call.func.attr.startswith("_")):
             return True
