@@ -105,7 +105,9 @@ def overwritten_by_programs(context: Context) -> Iterator[Overwritten]:
                 built[dotted(target)] = _layers_in(around, value)
                 continue
             case _:
-                pass
+                for node in nodes(statement):
+                    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                        built.pop(dotted(node), None)
         model = model_walked(statement)
         here = around.definition == context.definition and built.get(model)
         walks = walks_over(around, statement, model) if here else []
