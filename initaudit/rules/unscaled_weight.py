@@ -25,7 +25,8 @@ class UnscaledWeight(Rule[WeightUse]):
     Reports a weight that multiplies 16 or more inputs and keeps the values of `torch.randn`, N(0, 1), or of
     `torch.rand`, U(0, 1), when no normalization follows. It also reports `normal_` and `trunc_normal_` with a single number
     for a weight of a linear layer, a convolution or an embedding, and with a single square root for any tensor: that
-    number is the mean, and the standard deviation stays 1. Of a script without modules, it reports the first of two
+    number is the mean, and the standard deviation stays 1. A linear output that gets the weight of an embedding is reported
+    where the table keeps N(0, 1): torch draws it so. Of a script without modules, it reports the first of two
     trained matrices from `torch.randn`, if the second multiplies what the first gives.
 
     ## Why is this bad?
@@ -79,6 +80,46 @@ class UnscaledWeight(Rule[WeightUse]):
     subject = WeightUse
     supersedes = ("INI701", "INI702", "INI703", "INI705")
     invalid = (
+        Example(
+            source="""
+            import torch
+            from torch import nn
+
+            class Tied(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.table = nn.Embedding(words, width)
+                    self.rnn = nn.GRU(width, width, batch_first=True)
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.out.weight = self.table.weight
+
+                def forward(self, ids):
+                    return self.out(self.rnn(self.table(ids))[0])
+
+            class Parts(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.parts = nn.ModuleDict(dict(table=nn.Embedding(words, width), norm=nn.LayerNorm(width)))
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.out.weight = self.parts.table.weight
+
+                def forward(self, ids):
+                    return self.out(self.parts.norm(self.parts.table(ids)))
+
+            class Option(nn.Module):
+                def __init__(self, words, width, tie=True):
+                    super().__init__()
+                    self.table = nn.Embedding(words, width)
+                    self.embedding_out = nn.Linear(width, words, bias=False)
+                    if tie:
+                        self.table.weight = self.embedding_out.weight
+                    nn.init.normal_(self.table.weight)
+
+                def forward(self, ids):
+                    return self.embedding_out(self.table(ids).tanh())
+            """,
+            count=3,
+        ),
         Example(
             source="""
             import torch
@@ -173,6 +214,58 @@ class UnscaledWeight(Rule[WeightUse]):
         ),
     )
     valid = (
+        Example(
+            source="""
+            from torch import nn
+
+            class Drawn(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.table = nn.Embedding(words, width)
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.out.weight = self.table.weight
+                    nn.init.normal_(self.table.weight, std=0.02)
+
+                def forward(self, ids):
+                    return self.out(self.table(ids))
+
+            class Kept(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.table = nn.Embedding(words, width)
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.table.weight = self.out.weight
+
+                def forward(self, ids):
+                    return self.out(self.table(ids))
+
+            class Scaled(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.scale = width**-0.5
+                    self.table = nn.Embedding(words, width)
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.out.weight = self.table.weight
+
+                def forward(self, ids):
+                    return self.out(self.table(ids)) * self.scale
+
+            class Applied(nn.Module):
+                def __init__(self, words, width):
+                    super().__init__()
+                    self.table = nn.Embedding(words, width)
+                    self.out = nn.Linear(width, words, bias=False)
+                    self.out.weight = self.table.weight
+                    self.apply(self._init)
+
+                def _init(self, module):
+                    if isinstance(module, (nn.Linear, nn.Embedding)):
+                        nn.init.xavier_uniform_(module.weight)
+
+                def forward(self, ids):
+                    return self.out(self.table(ids))
+            """,
+        ),
         Example(
             source="""
             import math
@@ -322,7 +415,7 @@ class UnscaledWeight(Rule[WeightUse]):
             return None
         if positive and subject.fan_out == 1 and not subject.several:
             return None  # there are no outputs that could be the same
-        if subject.normalized or NO_WEIGHT.search(subject.parameter):
+        if subject.normalized or (NO_WEIGHT.search(subject.parameter) and not subject.tied_to):
             return None
         most = inputs if isinstance(inputs, int) else subject.most
         if most is not None and most < MANY:
@@ -340,6 +433,12 @@ class UnscaledWeight(Rule[WeightUse]):
                 f"`nn.init.xavier_uniform_`"
             )
             return message, seen, advice
+        if subject.tied_to:
+            message = (
+                f"`{subject.parameter}` is the table `{subject.tied_to}`, drawn from N(0, 1), and multiplies {many} inputs: the "
+                f"first outputs are {times} times too large; draw it with a standard deviation of 0.02, or of 1/{times}"
+            )
+            return message, seen, []
         message = (
             f"`{subject.parameter}` is drawn from N(0, 1) and multiplies {many} inputs: its output is {times} times larger "
             f"than its input; {remedy}"

@@ -22,8 +22,8 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     ``mean_alone`` is the source of the mean of a normal draw that is given nothing else. ``most`` is the largest number
     that a script, which alone builds the class, gives for the name of ``fan_in``. ``spectral`` says that it is complex,
     as the weights of Fourier coefficients are. ``target`` is the source of a weight that a statement writes, which
-    draws ``several`` layers with different numbers of inputs, up to ``fan_in``. ``shown`` says that a script only
-    prints what it draws.
+    draws ``several`` layers with different numbers of inputs, up to ``fan_in``. A weight that is ``tied_to`` an
+    embedding is the weight of that. ``shown`` says that a script only prints what it draws.
     """
 
     observer: Observer
@@ -44,6 +44,7 @@ class WeightUse(Fact, frozen=True, kw_only=True):
     spectral: bool = False
     target: str = ""
     several: bool = False
+    tied_to: str = ""
     shown: bool = False
 
 

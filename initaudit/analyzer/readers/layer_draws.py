@@ -230,9 +230,9 @@ def _inputs(context: Context, meaning: Meaning | None, step: Step) -> Inputs:
     known = [(number, layer) for number, layer in numbers if number is not None]
     if found.complete and layers and len(known) == len(layers):
         most, layer = max(known, key=lambda each: (each[0], largest_size(each[1], argument(each[1].call, *OUT)) != 1))
-        return _made(layer, several=len({number for number, _ in known}) > 1, most=most)
+        return sizes_of(layer, several=len({number for number, _ in known}) > 1, most=most)
     unknown = [layer for number, layer in numbers if number is None]
-    return _made(unknown[0]) if found.complete and unknown else Inputs("in_features", "out_features", "nn.Linear")
+    return sizes_of(unknown[0]) if found.complete and unknown else Inputs("in_features", "out_features", "nn.Linear")
 
 
 def _is_of_argument(context: Context, meaning: Meaning) -> bool:
@@ -243,7 +243,7 @@ def _is_of_argument(context: Context, meaning: Meaning) -> bool:
     return variable.id in [each.arg for each in parameters(function)] and not is_alone(context.project, context.module)
 
 
-def _made(layer: Layer, *, several: bool = False, most: int | None = None) -> Inputs:
+def sizes_of(layer: Layer, *, several: bool = False, most: int | None = None) -> Inputs:
     """The sizes of a layer, as numbers where it is made with numbers."""
     sizes = [argument(layer.call, *size) for size in (IN, OUT)]
     numbers = [number(layer.context, size) if layer.context and size is not None else None for size in sizes]

@@ -284,12 +284,11 @@ class _Reader:
     def external(self, node: ast.Call, name: str) -> Found:
         if name in CONTAINERS:
             # The items of nn.Sequential are its arguments, those of nn.ModuleList are in its only one.
-            if name != "torch.nn.Sequential":
-                return replace(sum((self.layers(arg) for arg in node.args), NOTHING), plain=False)
-            named = _named_items(self.context, node.args)
-            if named is None:
+            if (named := _named_items(self.context, node.args)) is not None:
+                return sum((self.item(value, key) for key, value in named), NOTHING)
+            if name == "torch.nn.Sequential":
                 return self.items(node.args)
-            return sum((self.item(value, key) for key, value in named), NOTHING)
+            return replace(sum((self.layers(arg) for arg in node.args), NOTHING), plain=False)
         if name in DERIVES | KEEPS and node.args:
             found = self.layers(node.args[0])
             by = name if name in DERIVES else None
@@ -318,8 +317,13 @@ def _read(context: Context, depth: int = 0) -> _Reader | None:
 
 
 def _named_items(context: Context, arguments: Sequence[ast.expr]) -> list[tuple[Key, ast.expr]] | None:
-    """The items that ``Sequential(OrderedDict([("fc", layer)]))`` names; None where its arguments are the items."""
+    """The items that ``Sequential(OrderedDict([("fc", layer)]))`` names, or ``ModuleDict(dict(fc=layer))``.
+
+    None where the arguments are the items.
+    """
     match arguments:
+        case [ast.Call(func=ast.Name(id="dict"), args=[], keywords=named)]:
+            return [(each.arg, each.value) for each in named] if all(each.arg for each in named) else None
         case [ast.Call(func=function, args=[given])] if context.canonical(function) == "collections.OrderedDict":
             match given:
                 case ast.Dict(keys=keys, values=values):

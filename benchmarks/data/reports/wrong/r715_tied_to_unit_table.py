@@ -23,7 +23,7 @@ class GPT2LLM(nn.Module):
         self.norm = nn.RMSNorm(width)
         self.lm_head = nn.Linear(width, vocabulary, bias=False)
         if use_weight_tying:
-            self.wte.weight = self.lm_head.weight
+            self.wte.weight = self.lm_head.weight  # wrong
         self.initialize()
 
     def initialize(self):
@@ -31,7 +31,7 @@ class GPT2LLM(nn.Module):
             for name, parameter in block.named_parameters():
                 if parameter.dim() > 1:
                     nn.init.trunc_normal_(parameter, mean=0.0, std=0.02)
-        nn.init.normal_(self.wte.weight, mean=0.0, std=1.0)  # wrong
+        nn.init.normal_(self.wte.weight, mean=0.0, std=1.0)
 
     def forward(self, ids):
         x = self.wte(ids)
