@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from initaudit.finding import Advice, Category, Evidence, Finding, Severity
+from initaudit.finding import Advice, Category, Evidence, Finding, Observer, Severity
 from initaudit.rules.base import BOTH, Example, Rule
 from initaudit.subjects.weights import WeightUse
 
@@ -229,6 +229,10 @@ class UnscaledWeight(Rule[WeightUse]):
                 def forward(self, ids):
                     return self.out(self.table(ids))
 
+            def interval(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data.normal_(-1.0, 1.0)
+
             class Kept(nn.Module):
                 def __init__(self, words, width):
                     super().__init__()
@@ -364,13 +368,14 @@ class UnscaledWeight(Rule[WeightUse]):
 
     @staticmethod
     def takes_mean_for_std(subject: WeightUse) -> bool:
-        """Whether ``normal_`` gets only a mean, as if that were the standard deviation."""
+        """Whether ``normal_`` gets only a mean, as if that were the standard deviation; the probe sees only numbers."""
         drawn = subject.distribution
         return bool(subject.mean_alone) or (
-            drawn is not None
+            subject.observer is Observer.PROBE
+            and drawn is not None
             and subject.by.endswith(".normal_")
             and (drawn.family, drawn.std) == ("normal", 1)
-            and drawn.mean != 0
+            and (drawn.mean or 0) > 0
         )
 
     def check(self, subject: WeightUse) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ def layer_draws(context: Context) -> Iterator[WeightUse]:
         by = f"{'init' if of_init else 'Tensor'}.{last.rstrip('_')}_"
         if isinstance(step.statement, ast.Assign):
             numbers, by = ([], {}), context.canonical(call.func) or ""
-        mean = _mean_alone(call, of_init=of_init) if last in NORMAL else None
+        mean = mean_alone(call, of_init=of_init) if last in NORMAL else None
         if mean is not None and not _is_weight(meaning, AROUND_ZERO) and not _is_root(context, mean):
             continue
         if mean is None and not walked and not _is_weight(meaning, LINEAR):
@@ -154,7 +154,7 @@ def _numbers(call: ast.Call, *, of_init: bool) -> tuple[list[object], dict[str, 
     return None if "**" in named else (positional, named)
 
 
-def _mean_alone(call: ast.Call, *, of_init: bool) -> ast.expr | None:
+def mean_alone(call: ast.Call, *, of_init: bool) -> ast.expr | None:
     """The mean that a normal draw is given without a name and without a deviation, where it is not zero."""
     given = call.args[1:] if of_init else call.args
     if len(given) != 1 or isinstance(given[0], ast.Starred) or call.keywords:

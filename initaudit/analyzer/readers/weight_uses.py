@@ -22,6 +22,7 @@ from initaudit.analyzer.programs.graph import is_template
 from initaudit.analyzer.readers.applications import is_alone, only_shows
 from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.readers.builds import largest_given
+from initaudit.analyzer.readers.layer_draws import mean_alone
 from initaudit.analyzer.source.snippets import dotted, last_name
 from initaudit.analyzer.starts import SCHEMES, is_final, start_of
 from initaudit.analyzer.symbolic.values import Constant, Origin, Storage, Symbol, Value
@@ -109,6 +110,8 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
         if fan_in is None or fan_out is None:
             continue
         scheme = _scheme(origin, by)
+        call = origin.node if isinstance(origin.node, ast.Call) and by.endswith(".normal_") else None
+        mean = mean_alone(call, of_init=by.startswith("init.")) if call is not None else None
         use = WeightUse(
             observer=Observer.ANALYZER,
             place=origin.snippet.place(origin.node),
@@ -118,6 +121,7 @@ def multiplied_in(construction: Construction) -> Iterator[tuple[Registered, Weig
             shape=shape,
             by=by,
             distribution=distribution,
+            mean_alone=origin.snippet.source(mean) if mean is not None else "",
             fan_in=fan_in,
             fan_out=fan_out,
             schemes=(scheme,) if scheme is not None else (),
