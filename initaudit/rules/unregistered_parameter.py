@@ -33,7 +33,8 @@ class UnregisteredParameter(Rule[MovedParameter]):
     ```
 
     ## Known problems
-    A device that is chosen at run time counts as another one than the CPU, unless the values are on a device already. The rule is
+    A device that is chosen at run time counts as another one than the CPU, unless the values are on a device already; it is a
+    note where the values are made from what the constructor is given, which may be there. The rule is
     right in the 17 modules that a search of public code for such lines shows, and in the four lines that it reports in 132
     repositories of users.
 
@@ -195,7 +196,7 @@ class UnregisteredParameter(Rule[MovedParameter]):
         yield self.finding(
             subject.place,
             f"`{subject.target}` {what}{when}: {follows}; {first}, then {last}",
-            severity=None if subject.certain else Severity.WARNING,
+            severity=None if subject.certain else Severity.NOTE if subject.placed else Severity.WARNING,
             evidence=[Evidence(Observer.ANALYZER, f"the parameter is `{subject.made}`")],
             model=subject.model,
         )

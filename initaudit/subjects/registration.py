@@ -10,8 +10,9 @@ class MovedParameter(Fact, frozen=True, kw_only=True):
     """A name that is given the result of an operation on a new parameter: ``self.w = nn.Parameter(values).to(device)``.
 
     ``made`` is the source of the parameter, ``how`` what makes a new tensor of it, and ``certain`` says that it always
-    does. In a method, ``model`` is the class. ``registers``: ``register_parameter`` is given the result. ``trained`` is
-    where an optimizer is given the name, or where its gradient is read.
+    does; what is ``placed`` may be where it is moved already. In a method, ``model`` is the class. ``registers``:
+    ``register_parameter`` is given the result. ``trained`` is where an optimizer is given the name, or where its
+    gradient is read.
     """
 
     place: Place
@@ -19,6 +20,7 @@ class MovedParameter(Fact, frozen=True, kw_only=True):
     made: str
     how: str
     certain: bool
+    placed: bool = False
     model: str | None = None
     registers: bool = False
     trained: Place | None = None

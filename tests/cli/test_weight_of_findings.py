@@ -1876,3 +1876,31 @@ def test_a_mark_of_a_library_weighs() -> None:
     assert told(mixer=MARKED, setup="from setuptools import setup\n\nsetup(name='mixer')\n") == [
         ("mixer.py", "INI208", "warning")
     ]
+
+
+# Parameters that are moved as they are made
+
+MOVED = """import torch
+from torch import nn
+
+class Graph(nn.Module):
+    def __init__(self, device, init, n):
+        super().__init__()
+        {values}
+        self.nodes = nn.Parameter(v, requires_grad=True).to(device)
+
+    def forward(self, x):
+        return x @ self.nodes
+"""
+
+
+@pytest.mark.parametrize(
+    "values", ["v = init", "m, p, q = torch.svd(init)\n        v = m[:, :10] * p[:10]", "v = torch.rand_like(init)"]
+)
+def test_a_moved_parameter_of_given_values_is_a_note(values: str) -> None:
+    assert told(graph=MOVED.format(values=values)) == [("graph.py", "INI221", "note")]
+
+
+@pytest.mark.parametrize("values", ["v = torch.randn(n, 10)", "v = torch.tensor(init)", "v = torch.eye(n) * 0.1"])
+def test_a_moved_parameter_of_new_values_weighs(values: str) -> None:
+    assert told(graph=MOVED.format(values=values)) == [("graph.py", "INI221", "warning")]

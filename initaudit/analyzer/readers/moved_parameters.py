@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from initaudit.analyzer import torch_api
 from initaudit.analyzer.project.names import Defined
 from initaudit.analyzer.readers.base import reads
-from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, end
+from initaudit.analyzer.source.snippets import FunctionNode, begin, dotted, end, inner_nodes, nodes, parameters
 from initaudit.analyzer.syntax.context import Context, function_context, method, own_attribute, stretches
 from initaudit.analyzer.syntax.functions import own_nodes
 from initaudit.analyzer.syntax.tensor_uses import in_optimizer
@@ -25,6 +26,10 @@ STAYS = {"to", "cpu", "float"}
 """Methods that may return the same tensor, by what they are asked for, and where a parameter is made."""
 DEFAULT_TYPES = {"torch.float", "torch.float32", "torch.get_default_dtype"}
 OTHER_TYPES = {f"torch.{name}" for name in ("float16", "half", "bfloat16", "float64", "double")}
+NEW = {each for each in torch_api.NEW_TENSOR_FACTORIES if not each.endswith("_like")} | {
+    "torch.tensor", "torch.Tensor", "torch.FloatTensor", "torch.from_numpy",
+}  # fmt: skip
+"""What makes tensors on the CPU, unless it is told otherwise."""
 OPERATORS = {ast.Add: "`+`", ast.Sub: "`-`", ast.Mult: "`*`", ast.Div: "`/`", ast.MatMult: "`@`", ast.Pow: "`**`"}
 
 
@@ -56,9 +61,36 @@ def moved_parameters(context: Context) -> Iterator[MovedParameter]:
                         made=context.snippet.source(moved.made),
                         how=moved.how,
                         certain=moved.certain,
+                        placed=not moved.certain and _is_given_values(context, moved.made),
                         model=context.cls.qualname,
                         registers=registers,
                     )
+
+
+def _is_given_values(context: Context, made: ast.expr) -> bool:
+    """Whether a parameter is made of what the method is given, by whoever may have put it on the device already.
+
+    What functions of torch make new is on the CPU, whatever sizes they are given.
+    """
+    function = context.function
+    given = {each.arg for each in parameters(function)} - {"self"} if function is not None else set()
+    pending, seen = list[ast.AST](getattr(made, "args", [])[:1]), set[str]()
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name) and node.id not in seen:
+            if node.id in given:
+                return True
+            seen.add(node.id)
+            pending += [each.value for each in context.walk() if isinstance(each, ast.Assign) and _binds(each, node.id)]
+        elif not (isinstance(node, ast.Call) and (context.canonical(node.func) or "") in NEW):
+            pending += inner_nodes(node)
+    return False
+
+
+def _binds(assignment: ast.Assign, name: str) -> bool:
+    return any(
+        isinstance(each, ast.Name) and each.id == name for target in assignment.targets for each in nodes(target)
+    )
 
 
 def _registered(
