@@ -124,7 +124,6 @@ class GainPassedAsSlope(Rule[InitializerCall]):
             f"`a={slope}` passes a {what} as the negative slope of a leaky ReLU, {result}; {instead}",
             evidence=[Evidence(Observer.ANALYZER, f"calls `nn.init.{subject.function}` with a {what} as `a`")],
             fix=None if scaled else self.named(subject),
-            decision=slope,
         )
 
     @staticmethod
