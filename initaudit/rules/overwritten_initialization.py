@@ -94,8 +94,14 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     nn.init.xavier_uniform_(self.fc1.weight)
                     self.fc2 = nn.Linear(n, 2)
                     nn.init.xavier_uniform_(self.fc1.weight, gain=0.01)
+
+            def init(m):
+                if isinstance(m, nn.Linear):
+                    m.weight.data.normal_(0.0, 0.02)
+                    if m.bias is not None:
+                        m.weight.data.normal_(0.0, 0.02)
             """,
-            count=2,
+            count=3,
         ),
         Example(
             source="""
@@ -321,6 +327,8 @@ class OverwrittenInitialization(Rule[Overwritten]):
             def convolutions(m):
                 if isinstance(m, nn.Conv2d):
                     nn.init.kaiming_normal_(m.weight)
+                    if m.bias is not None:
+                        nn.init.zeros_(m.bias)
 
             def heads(m):
                 if isinstance(m, nn.Linear) and m.out_features == 1:
@@ -500,12 +508,12 @@ class OverwrittenInitialization(Rule[Overwritten]):
             detail = "nothing uses the layer between the two statements"
         if subject.left is not None and subject.again is not None:
             first = subject.again.seen_from(subject.place)
-            message = f"`{subject.by}` writes once more what {first} wrote; was `{subject.left}` meant, which is made between?"
+            message = f"`{subject.by}` writes once more what {first} wrote; was `{subject.left}` meant, which nothing initializes?"
         yield self.finding(
             subject.place,
             message,
             evidence=[Evidence(subject.observer, detail)],
-            group=subject.left or "",
+            group=subject.left if subject.left and subject.left.startswith("self.") else "",
             severity=Severity.NOTE if subject.spare and not subject.branched else None,
             model=subject.model,
             parameter=subject.parameter,

@@ -30,9 +30,10 @@ class Overwritten(Fact, frozen=True, kw_only=True):
     writes it anew: with nothing between, when ``at_once``, in the last branch of an ``if`` all of whose branches do so,
     when ``branched``, or puts a new layer in its place, when it ``replaces``. It is ``spare`` where the weight and the
     bias of that layer are both written afterwards, so that neither was missed, or where nothing would write what a mark
-    protects. A layer that is ``left`` was made between the two, and nothing initializes it. ``loads`` says that the
-    source gives a model trained weights, and ``wrote`` where it stands, if that is in another file than the place to
-    report. Or the source sets a mark, ``flag``, that is to keep initializers away; nothing reads it.
+    protects. A layer that is ``left`` was made between the two, or a bias asked for, and nothing initializes it.
+    ``loads`` says that the source gives a model trained weights, and ``wrote`` where it stands, if that is in another
+    file than the place to report. Or the source sets a mark, ``flag``, that is to keep initializers away; nothing reads
+    it.
     """
 
     observer: Observer

@@ -43,7 +43,7 @@ def written_twice(context: Context) -> Iterator[Overwritten]:
                 source=context.snippet.source(step.statement),
                 by=context.snippet.source(again),
                 at_once=True,
-                branched=again not in step.after,
+                branched=left is None and again not in step.after,
                 spare=left is None and _is_spare(step.after, first),
                 left=left,
                 again=context.snippet.place(again if left is None else step.statement),
@@ -116,6 +116,8 @@ def _again(context: Context, later: Sequence[ast.stmt], first: ast.expr) -> ast.
     """
     for statement in later:
         if isinstance(statement, ast.If):
+            if _asks_for_bias(statement, first):
+                return _again(context, statement.body, first)
             branches = [_again(context, body, first) for body in (statement.body, statement.orelse)]
             return branches[-1] if all(branches) and ast.dump(first) not in ast.dump(statement.test) else None
         target = _written(context, statement)
@@ -142,10 +144,23 @@ def _made(context: Context, statement: ast.stmt, written: ast.expr) -> str | Non
     return None
 
 
+def _asks_for_bias(statement: ast.If, weight: ast.expr) -> bool:
+    """``if m.bias is not None:`` before code that writes ``m.weight``, and nothing of the bias."""
+    if not isinstance(weight, ast.Attribute) or weight.attr != "weight":
+        return False
+    bias = f"{dotted(weight.value)}.bias"
+    return bias in usage([statement.test]).dotted and bias not in usage(statement.body).dotted
+
+
 def _left(context: Context, later: Sequence[ast.stmt], again: ast.stmt) -> str | None:
-    """The layer that is made before a statement, while nothing behind that writes a parameter of it."""
+    """What was meant to be written: a layer made before a statement, or a bias it asks for, that nothing writes."""
     target = _written(context, again)
-    if again not in later or target is None:
+    if target is None:
+        return None
+    for statement in later:
+        if isinstance(statement, ast.If) and again in statement.body and isinstance(target, ast.Attribute):
+            return f"{dotted(target.value)}.bias" if _asks_for_bias(statement, target) else None
+    if again not in later:
         return None
     made = [_made(context, each, target) for each in later[: list(later).index(again)]]
     read = {each.rpartition(".")[0] for each in usage(later).dotted if each.endswith((".weight", ".bias"))}
