@@ -11,10 +11,11 @@ from initaudit.analyzer.readers.base import reads
 from initaudit.analyzer.source.snippets import last_name, nodes
 from initaudit.analyzer.syntax.context import Context, own_attribute
 from initaudit.analyzer.syntax.draws import draws, mean
+from initaudit.analyzer.syntax.made_after import present_layers
 from initaudit.analyzer.syntax.meaning import Step
 from initaudit.analyzer.syntax.meanings import Meanings
 from initaudit.analyzer.syntax.name_conditions import reaches
-from initaudit.analyzer.syntax.reached import layers_of, named_layers, walked_model
+from initaudit.analyzer.syntax.reached import walked_model
 from initaudit.analyzer.syntax.structure import without
 from initaudit.analyzer.syntax.walks import written
 from initaudit.finding import Observer
@@ -73,7 +74,7 @@ def _norm_reached(context: Context, model: ast.expr | None, step: Step) -> str |
     if model is None or any("Norm" in last_name(node) for node in later):
         return None
     set_later = {node.attr for node in later if isinstance(node, ast.Attribute)}
-    for name, layer in named_layers(context.project, layers_of(context, model).layers):
+    for name, layer in present_layers(context, model, step.statement):
         norm = layer.cls is None and layer.kind.removeprefix("torch.nn.") in torch_api.NORMALIZATIONS
         if not norm or layer.call is None or not set_later.isdisjoint(name.split(".")):
             continue
