@@ -1901,6 +1901,8 @@ def test_a_moved_parameter_of_given_values_is_a_note(values: str) -> None:
     assert told(graph=MOVED.format(values=values)) == [("graph.py", "INI221", "note")]
 
 
-@pytest.mark.parametrize("values", ["v = torch.randn(n, 10)", "v = torch.tensor(init)", "v = torch.eye(n) * 0.1"])
+@pytest.mark.parametrize(
+    "values", ["v = torch.randn(n, 10) / n**0.5", "v = torch.tensor(init)", "v = torch.eye(n) @ init"]
+)
 def test_a_moved_parameter_of_new_values_weighs(values: str) -> None:
     assert told(graph=MOVED.format(values=values)) == [("graph.py", "INI221", "warning")]

@@ -70,21 +70,22 @@ def moved_parameters(context: Context) -> Iterator[MovedParameter]:
 def _is_given_values(context: Context, made: ast.expr) -> bool:
     """Whether a parameter is made of what the method is given, by whoever may have put it on the device already.
 
-    What functions of torch make new is on the CPU, whatever sizes they are given.
+    What functions of torch make new is on the CPU, and so is all that is computed with it.
     """
     function = context.function
-    given = {each.arg for each in parameters(function)} - {"self"} if function is not None else set()
-    pending, seen = list[ast.AST](getattr(made, "args", [])[:1]), set[str]()
+    names = {each.arg for each in parameters(function)} - {"self"} if function is not None else set()
+    pending, seen, given = list[ast.AST](getattr(made, "args", [])[:1]), set[str](), False
     while pending:
         node = pending.pop()
+        if isinstance(node, ast.Call) and (context.canonical(node.func) or "") in NEW:
+            return False
         if isinstance(node, ast.Name) and node.id not in seen:
-            if node.id in given:
-                return True
             seen.add(node.id)
+            given = given or node.id in names
             pending += [each.value for each in context.walk() if isinstance(each, ast.Assign) and _binds(each, node.id)]
-        elif not (isinstance(node, ast.Call) and (context.canonical(node.func) or "") in NEW):
+        else:
             pending += inner_nodes(node)
-    return False
+    return given
 
 
 def _binds(assignment: ast.Assign, name: str) -> bool:
