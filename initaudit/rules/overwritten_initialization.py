@@ -330,6 +330,12 @@ class OverwrittenInitialization(Rule[Overwritten]):
                     if m.bias is not None:
                         nn.init.zeros_(m.bias)
 
+            def without_bias(m):
+                if isinstance(m, nn.Conv2d):
+                    nn.init.kaiming_normal_(m.weight)
+                    if m.bias is None:
+                        nn.init.orthogonal_(m.weight)
+
             def heads(m):
                 if isinstance(m, nn.Linear) and m.out_features == 1:
                     nn.init.zeros_(m.weight)

@@ -131,16 +131,11 @@ def _again(context: Context, later: Sequence[ast.stmt], first: ast.expr) -> ast.
 
 def _made(context: Context, statement: ast.stmt, written: ast.expr) -> str | None:
     """The other attribute that a statement makes a layer for, from nothing of the object but what is not written."""
+    layer = written.value if isinstance(written, ast.Attribute) else None
     match statement:
-        case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=made)) if isinstance(
-            written, ast.Attribute
-        ) and isinstance(written.value, ast.Attribute):
-            another = dotted(target) != dotted(written.value)
-            return (
-                dotted(target)
-                if another and context.is_module_class(made) and not _uses(statement.value, written.value)
-                else None
-            )
+        case ast.Assign(targets=[ast.Attribute() as target], value=ast.Call(func=made) as value):
+            another = isinstance(layer, ast.Attribute) and dotted(target) != dotted(layer) and not _uses(value, layer)
+            return dotted(target) if another and context.is_module_class(made) else None
     return None
 
 
@@ -149,7 +144,17 @@ def _asks_for_bias(statement: ast.If, weight: ast.expr) -> bool:
     if not isinstance(weight, ast.Attribute) or weight.attr != "weight":
         return False
     bias = f"{dotted(weight.value)}.bias"
-    return bias in usage([statement.test]).dotted and bias not in usage(statement.body).dotted
+    test = statement.test
+    every = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    return any(_is_there(each, bias) for each in every) and bias not in usage(statement.body).dotted
+
+
+def _is_there(test: ast.expr, bias: str) -> bool:
+    """Whether a test holds only where a layer has its bias."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.IsNot() | ast.NotEq()], comparators=[ast.Constant(value=None)]):
+            return dotted(left) == bias
+    return dotted(test) == bias
 
 
 def _left(context: Context, later: Sequence[ast.stmt], again: ast.stmt) -> str | None:
